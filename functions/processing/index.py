@@ -10,6 +10,9 @@ body). Three calls make a payment, and the third is the payment:
 
 Whatever an earlier request left undone is done by the next, and nothing is done twice. No payment is
 without its audit record; a record without a payment belongs to a claim that is still open.
+
+With a queue, an event for the payment follows. It goes out before the answer, and again for a repeated
+request: whoever got an answer knows that the event is in the queue. Its id is that of the payment.
 """
 
 import base64
@@ -34,6 +37,10 @@ CONFIG = Config(
     connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2}
 )
 CALLS = 3
+# The event of a payment is one more call. It has one attempt, so that all fit into the timeout.
+CONFIG_ONCE = Config(
+    connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1}
+)
 # The states of a claim.
 STARTED, COMPLETE = "started", "complete"
 READ = TypeDeserializer()
@@ -49,6 +56,12 @@ def table():
 def storage():
     """Where the audit records go."""
     return boto3.client("s3", config=CONFIG)
+
+
+@functools.cache
+def queue():
+    """Where the events go."""
+    return boto3.client("sqs", config=CONFIG_ONCE)
 
 
 class Refused(Exception):
@@ -70,6 +83,7 @@ def handler(event, context):
         if is_new:
             store_audit(bucket, record)
             is_new = commit(claimed, record)
+        announce(record)
         log(
             "INFO",
             "payment processed" if is_new else "payment repeated",
@@ -193,13 +207,28 @@ def commit(claimed, record):
     return True
 
 
+def announce(record):
+    """The event of a payment, if this environment has a queue for it."""
+    url = os.environ.get("PAYMENT_QUEUE_URL")
+    if not url:
+        return
+    event = {"id": record["transaction_id"], "type": "payment", "time": record["processed_at"]}
+    event["detail"] = readable(record)
+    queue().send_message(QueueUrl=url, MessageBody=json.dumps(event))
+
+
+def readable(record):
+    """The record for JSON, with the amount as text: no reader turns that into a float."""
+    return record | {"amount": f"{record['amount']:f}"}
+
+
 def store_audit(bucket, record):
-    """The record as JSON, with the amount as text: no reader turns that into a float."""
+    """The record in the audit bucket."""
     day = record["processed_at"][:10].replace("-", "/")
     storage().put_object(
         Bucket=bucket,
         Key=f"transactions/{day}/{record['transaction_id']}.json",
-        Body=json.dumps(record | {"amount": f"{record['amount']:f}"}).encode(),
+        Body=json.dumps(readable(record)).encode(),
         ContentType="application/json",
     )
 

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::aws::kinds::apigateway::account::Account;
 use crate::aws::kinds::apigateway::api_key::ApiKey;
-use crate::aws::kinds::apigateway::definition::{Model, Validator, paths};
+use crate::aws::kinds::apigateway::definition::{Model, Validator, paths, split};
 use crate::aws::kinds::apigateway::rest_api::RestApi;
 use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
 use crate::config::KeyPath;
-use crate::config::schema::apis::{Api, ApiThrottle, Usage};
+use crate::config::schema::apis::{Api, ApiThrottle, FunctionPermissions, Usage};
 use crate::config::schema::text::CalleeRef;
 use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
@@ -21,7 +21,7 @@ use payctl_engine::model::text::{Output, Text};
 use super::functions::callee;
 use super::network::id;
 use super::permissions::Caller;
-use super::{Builder, Item};
+use super::{Builder, Item, naming};
 
 mod routes;
 
@@ -122,7 +122,7 @@ impl Builder<'_> {
     fn stage(&mut self, key: &str, config: &Api, api_name: &str, path: &KeyPath) {
         let api = |output| Text::reference(Address::new("apigateway.rest_api", key), output);
         let log = &config.log;
-        let stage = config.stage.as_ref().map_or(&self.scope.env, |name| &name.0).clone();
+        let stage = self.stage_name(config);
         let retention_days = log.retention_days.days();
         let log_key = log.key.as_ref().map(|key| self.key(key));
         let access_log = log.access.then(|| self.access_log(key, config, api_name, path));
@@ -138,7 +138,7 @@ impl Builder<'_> {
             api: api(Output::Id),
             name: stage.clone(),
             deployment: api(Output::Version),
-            description: config.description.clone(),
+            description: config.stage_description.as_ref().unwrap_or(&config.description).clone(),
             access_log,
             methods: BTreeMap::from([("*/*".to_owned(), settings)]),
             variables: variables.collect(),
@@ -199,31 +199,80 @@ impl Builder<'_> {
         self.add(Item::new(Address::new("apigateway.usage_plan", key), name, path), &spec);
     }
 
-    /// One statement for each function, for any number of routes: the size of a policy is limited.
-    /// The id of the API is followed by `STAGE/METHOD/PATH`, or `authorizers/ID`.
+    /// The name of the stage.
+    fn stage_name(&self, config: &Api) -> String {
+        config.stage.as_ref().map_or(&self.scope.env, |name| &name.0).clone()
+    }
+
+    /// The permissions of an API. Its id is followed by `STAGE/METHOD/PATH`, or `authorizers/ID`.
     fn callers_of(&mut self, key: &str, config: &Api) {
-        let routes = config.routes.values().filter_map(|route| route.function.as_ref());
-        let authorizers = config.authorizers.values().filter_map(|found| found.function.as_ref());
-        let called = routes.chain(authorizers).map(CalleeRef::parts);
-        let functions: BTreeSet<Address> =
-            called.map(|(function, alias)| callee(function, alias)).collect();
+        let called = |it: &CalleeRef| {
+            let (function, alias) = it.parts();
+            callee(function, alias)
+        };
+        let routes = config.routes.iter();
+        let routes = routes.filter_map(|(route, it)| Some((route, called(it.function.as_ref()?))));
+        let authorizers = config.authorizers.values();
+        let authorizers = authorizers.filter_map(|it| it.function.as_ref()).map(called);
+        let mut callers = BTreeSet::new();
+        match config.function_permissions {
+            // One statement for each function, for any number of routes: the size of a policy is limited.
+            FunctionPermissions::Api => {
+                let functions = routes.map(|(_, function)| function).chain(authorizers);
+                let all = functions.map(|it| (it, format!("api-{key}"), "*/*".to_owned()));
+                callers.extend(all);
+            }
+            FunctionPermissions::Route => {
+                let stage = self.stage_name(config);
+                for (route, function) in routes {
+                    // Two paths may have the same letters and digits, so the id holds a digest.
+                    let sid = format!("api-{key}-{}", naming::digest(route));
+                    let method = method_arn(route);
+                    let tests = format!("{TESTS}/{method}");
+                    callers.insert((function.clone(), format!("{sid}-test"), tests));
+                    callers.insert((function, sid, format!("{stage}/{method}")));
+                }
+                let sid = format!("api-{key}-authorizers");
+                let all = authorizers.map(|it| (it, sid.clone(), "authorizers/*".to_owned()));
+                callers.extend(all);
+            }
+        }
         let super::Facts { account, region, partition, .. } = self.facts;
-        let source = Text::from(format!("arn:{partition}:execute-api:{region}:{account}:"));
-        let source = source.then(id("apigateway.rest_api", key)).then("/*/*");
-        for function in functions {
-            let caller = Caller {
-                sid: format!("api-{key}"),
-                service: "apigateway.amazonaws.com",
-                source: source.clone(),
-            };
-            self.may_call(function, caller);
+        let api = Text::from(format!("arn:{partition}:execute-api:{region}:{account}:"));
+        let api = api.then(id("apigateway.rest_api", key)).then("/");
+        for (function, sid, to) in callers {
+            let source = api.clone().then(to);
+            self.may_call(function, Caller { sid, service: "apigateway.amazonaws.com", source });
         }
     }
+}
+
+/// The stage of the calls that test a method, in the console or by `TestInvokeMethod`.
+const TESTS: &str = "test-invoke-stage";
+
+/// `POST /orders/{id}` in an ARN: `POST/orders/*`.
+fn method_arn(route: &str) -> String {
+    let (method, path) = split(route);
+    let method = if method == "ANY" { "*" } else { method };
+    let steps = path.split('/').map(|step| if step.starts_with('{') { "*" } else { step });
+    format!("{method}{}", steps.collect::<Vec<_>>().join("/"))
 }
 
 fn throttle(config: ApiThrottle) -> Throttle {
     Throttle {
         rate: f64::from(config.rate),
         burst: i32::try_from(config.burst).unwrap_or(i32::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_in_an_arn_has_no_names_of_variables() {
+        assert_eq!(method_arn("POST /validate"), "POST/validate");
+        assert_eq!(method_arn("ANY /orders/{id}/{rest+}"), "*/orders/*/*");
+        assert_eq!(method_arn("GET /"), "GET/");
     }
 }

@@ -31,6 +31,7 @@ impl Builder<'_> {
                     Some(key) => spec::Encryption::Kms(self.key(key)),
                     None => spec::Encryption::S3,
                 },
+                bucket_key: config.key.is_some() && config.bucket_key.unwrap_or(true),
                 block_public_access: true,
                 policy: (!policy.is_empty()).then(|| Document::of(policy)),
                 lifecycle: lifecycle(config),
@@ -124,8 +125,10 @@ fn lifecycle(config: &Bucket) -> BTreeMap<String, spec::LifecycleRule> {
         expire_days: config.expire_after_days,
         old_version_transitions: glacier.filter(|_| config.versioning).into_iter().collect(),
         old_version_expire_days: config.expire_after_days.filter(|_| config.versioning),
-        abort_uploads_days: Some(config.abort_uploads_after_days),
+        abort_uploads_days: Some(config.abort_uploads_after_days).filter(|days| *days > 0),
     };
-    rules.insert("all-objects".to_owned(), whole);
+    if whole != spec::LifecycleRule::default() {
+        rules.insert("all-objects".to_owned(), whole);
+    }
     rules
 }

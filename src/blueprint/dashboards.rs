@@ -110,6 +110,9 @@ impl Builder<'_> {
         }
         for widget in &config.widgets {
             let (kind, properties) = self.widget(widget);
+            if widget.new_row {
+                grid.begin_row();
+            }
             grid.place(kind, (widget.width, widget.height), properties);
         }
         json!({ "widgets": grid.widgets })
@@ -266,7 +269,7 @@ struct Grid {
 impl Grid {
     fn place(&mut self, kind: &str, (width, height): (u32, u32), properties: Value) {
         if self.x + width > COLUMNS {
-            (self.x, self.y, self.row) = (0, self.y + self.row, 0);
+            self.begin_row();
         }
         self.widgets.push(json!({
             "type": kind, "x": self.x, "y": self.y, "width": width, "height": height,
@@ -274,6 +277,11 @@ impl Grid {
         }));
         self.x += width;
         self.row = self.row.max(height);
+    }
+
+    /// Below everything placed so far; an empty row stays.
+    fn begin_row(&mut self) {
+        (self.x, self.y, self.row) = (0, self.y + self.row, 0);
     }
 }
 
@@ -291,5 +299,16 @@ mod tests {
         let places: Vec<(u64, u64)> =
             places.map(|(x, y)| (x.as_u64().unwrap(), y.as_u64().unwrap())).collect();
         assert_eq!(places, [(0, 0), (12, 0), (0, 6), (0, 7), (0, 13)]);
+    }
+
+    #[test]
+    fn a_widget_may_begin_a_new_row() {
+        let mut grid = Grid::default();
+        for _ in 0..3 {
+            grid.begin_row();
+            grid.place("text", (6, 6), json!({}));
+        }
+        let places: Vec<&Value> = grid.widgets.iter().flat_map(|it| [&it["x"], &it["y"]]).collect();
+        assert_eq!(places, [0, 0, 0, 6, 0, 12]);
     }
 }

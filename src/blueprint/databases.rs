@@ -19,7 +19,7 @@ use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::secrets::{SECRET, secret_arn};
-use super::{Builder, Item};
+use super::{Builder, Item, naming};
 
 const CLUSTER: &str = "rds.cluster";
 
@@ -48,7 +48,10 @@ impl Builder<'_> {
         let name = self.item_name(kind, key, None, path);
         let spec = SubnetGroup {
             name: name.clone(),
-            description: format!("Subnets of {cluster}"),
+            description: match &config.subnet_group_description {
+                Some(text) => text.clone(),
+                None => format!("Subnets of {cluster}"),
+            },
             subnets: self.subnet_ids(config.subnets).into_iter().collect(),
         };
         self.add(Item::new(Address::new(kind, key), name, path), &spec);
@@ -69,11 +72,19 @@ impl Builder<'_> {
         let Some(parameters) = &config.parameters else {
             return format!("default.{family}").into();
         };
-        let name = self.item_name(kind, &format!("{key}-{major}"), None, path);
+        // AWS cannot change a description either.
+        let logical = match &config.parameter_group_description {
+            Some(text) => format!("{key}-{major}-{}", naming::digest(text)),
+            None => format!("{key}-{major}"),
+        };
+        let name = self.item_name(kind, &logical, None, path);
         let spec = ParameterGroup {
             name: name.clone(),
             family,
-            description: format!("Parameters of {cluster}"),
+            description: match &config.parameter_group_description {
+                Some(text) => text.clone(),
+                None => format!("Parameters of {cluster}"),
+            },
             parameters: parameters.iter().map(|(k, v)| (k.0.clone(), v.clone())).collect(),
             defaults: None,
         };

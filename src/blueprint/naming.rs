@@ -92,7 +92,8 @@ pub(crate) fn physical(pattern: &str, scope: &Scope, rule: &NameRule, name: &str
     shorten(&render(pattern, scope, rule, name), scope, rule.limit)
 }
 
-fn digest(text: &str) -> String {
+/// Eight hexadecimal digits that stand for a text.
+pub(super) fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -9,6 +9,6 @@ use super::Builder;
 impl Builder<'_> {
     pub(super) fn outputs(&self) -> BTreeMap<String, Text> {
         let outputs = self.config.outputs.iter();
-        outputs.map(|(name, text)| (name.0.clone(), self.text(text))).collect()
+        outputs.map(|(name, output)| (name.0.clone(), self.text(output.value()))).collect()
     }
 }

@@ -33,8 +33,9 @@ impl Builder<'_> {
         let section = KeyPath::of("functions");
         let places = self.config.functions.iter().flat_map(|(function, config)| {
             let path = section.key(function);
-            let alias =
-                |alias: &ItemName| (callee(function, Some(alias.0.as_str())), path.key("aliases").key(alias));
+            let alias = |alias: &ItemName| {
+                (callee(function, Some(alias.0.as_str())), path.key("aliases").key(alias))
+            };
             let aliases: Vec<_> = config.aliases.keys().map(alias).collect();
             [(callee(function, None), path)].into_iter().chain(aliases)
         });

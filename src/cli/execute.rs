@@ -156,7 +156,8 @@ fn show_outputs(
         return Ok(());
     }
     cx.note("Outputs:");
-    cx.show("outputs", || lines::outputs(&outputs), || outputs::text(&outputs, cx.screen.out))
+    let text = || outputs::text(&outputs, &session.described, cx.screen.out);
+    cx.show("outputs", || lines::outputs(&outputs, &session.described), text)
 }
 
 /// How long AWS may still list deleted objects.

@@ -27,8 +27,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         (true, _) => cx.screen.data(&outputs::env_file(&values)?)?,
         (false, true) => cx.screen.data(&outputs::shell(&values)?)?,
         (false, false) => {
-            let text = || outputs::text(&values, cx.screen.out);
-            cx.show("outputs", || json::outputs(&values), text)?;
+            let text = || outputs::text(&values, &session.described, cx.screen.out);
+            cx.show("outputs", || json::outputs(&values, &session.described), text)?;
         }
     }
     session.explain_calls(cx);

@@ -40,6 +40,8 @@ const SILENT: usize = 1;
 pub(super) struct Session {
     /// The resources that it should have.
     pub blueprint: Blueprint,
+    /// The descriptions of its outputs, by name.
+    pub described: BTreeMap<String, String>,
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
@@ -63,8 +65,12 @@ impl Session {
         let known = facts(&aws, zones)?;
         let blueprint = blueprint::build(&loaded, &known);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
+        let described = loaded.config.outputs.iter();
+        let described = described
+            .filter_map(|(name, output)| Some((name.0.clone(), output.description()?.to_owned())))
+            .collect();
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
-        Ok(Self { blueprint, provider, began, screen: cx.screen, warned })
+        Ok(Self { blueprint, described, provider, began, screen: cx.screen, warned })
     }
 
     /// Reads everything that the environment has in the cloud, and warns of kinds that it could not

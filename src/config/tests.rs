@@ -135,6 +135,7 @@ fn validation_refuses_values_that_aws_refuses() {
     check(&table("[tables.a.indexes.x]\npartition_key = \"x:N\""), "an index name is 3 to 255");
     check("[buckets.a]\naccess_log_to = \"a\"", "4:17 a bucket cannot log to itself");
     check("[keys.k]\n[buckets.a]\nkey = \"k\"\nlog_delivery = true", "5:7 a bucket that receives");
+    check("[buckets.a]\nbucket_key = false", "4:14 only a bucket with a customer key");
     check("[buckets.a.lifecycle.r.transitions]\nSTANDARD_IA = 7", "7 days is too short");
     check("[buckets.a.lifecycle.r]", "the rule does nothing");
     check("[buckets.a]\nglacier_after_days = 9\nexpire_after_days = 9", "objects expire before");
@@ -428,7 +429,7 @@ fn another_region_replaces_every_use_of_the_region() {
     assert_eq!(problems, []);
     let config = loaded.unwrap().config;
     assert_eq!(config.region.0, "us-west-2");
-    assert!(config.outputs.values().all(|output| output.0 == "us-west-2"));
+    assert!(config.outputs.values().all(|output| output.value().0 == "us-west-2"));
     let (_, problems) = inspect_from(&files, "dev", &|_| None, Some("mars"));
     assert_eq!(problems[0].message, "`mars` has the wrong format");
 }

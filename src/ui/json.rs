@@ -3,6 +3,7 @@
 //! `docs/json.md` is the contract. A version may get new members. Only a new version may rename or
 //! remove a member, or change its meaning.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::looking;
+use super::outputs::Outputs;
 use super::plan::{Counts, Effort, visible};
 use super::report::{Block, cause, failure};
 use super::text::json_escaped;
@@ -17,7 +19,6 @@ use payctl_engine::apply::Report;
 use payctl_engine::event::{Event, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::meta::Meta;
-use payctl_engine::model::text::Text;
 use payctl_engine::plan::Plan;
 
 /// The version of the format.
@@ -160,10 +161,11 @@ pub fn block(block: &Block) -> Value {
     })
 }
 
-/// The body of an `outputs` line; a value that is not known yet is null.
-pub fn outputs<'a>(outputs: impl IntoIterator<Item = (&'a String, &'a Text)>) -> Value {
-    let values = outputs.into_iter().map(|(name, text)| (name.clone(), json!(text.literal())));
-    json!({ "outputs": Value::Object(values.collect()) })
+/// The body of an `outputs` line, with the descriptions of the outputs that have one; a value that is
+/// not known yet is null.
+pub fn outputs(outputs: &Outputs, described: &BTreeMap<String, String>) -> Value {
+    let values = outputs.iter().map(|(name, text)| (name.clone(), json!(text.literal())));
+    json!({ "outputs": Value::Object(values.collect()), "descriptions": described })
 }
 
 fn step(verb: Verb) -> &'static str {

@@ -41,8 +41,8 @@ pub enum NoVariables {
     Control(String),
 }
 
-/// A table of names and values.
-pub fn text(outputs: &Outputs, style: Style) -> String {
+/// A table of names, values and descriptions.
+pub fn text(outputs: &Outputs, described: &BTreeMap<String, String>, style: Style) -> String {
     if outputs.is_empty() {
         return "No outputs.\n".to_owned();
     }
@@ -53,7 +53,8 @@ pub fn text(outputs: &Outputs, style: Style) -> String {
                 Some(known) => known.to_owned(),
                 None => style.paint(Paint::Dim, &format!("(not known yet: {value})")),
             };
-            vec![name.clone(), value]
+            let about = described.get(name).map(|about| style.paint(Paint::Dim, about));
+            [name.clone(), value].into_iter().chain(about).collect()
         })
         .collect();
     lines(table(&rows))
@@ -143,12 +144,24 @@ mod tests {
 
     #[test]
     fn a_table_for_people() {
-        insta::assert_snapshot!(text(&outputs(), Style::PLAIN), @r#"
+        let none = BTreeMap::new();
+        insta::assert_snapshot!(text(&outputs(), &none, Style::PLAIN), @r#"
         TableName  dev-payment-table
         note       it's $HOME\nand `more`
         queue-url  https://sqs.us-east-1.amazonaws.com/1/q?a=b&c
         vpc.id     (not known yet: ${ec2.vpc/main.id})
         "#);
+    }
+
+    #[test]
+    fn a_described_output_has_a_third_column() {
+        let described = BTreeMap::from([("TableName".to_owned(), "The payments".to_owned())]);
+        let shown = text(&outputs(), &described, Style::PLAIN);
+        let line = shown.lines().next().unwrap();
+        assert_eq!(
+            line.split_whitespace().collect::<Vec<_>>().join(" "),
+            "TableName dev-payment-table The payments"
+        );
     }
 
     #[test]

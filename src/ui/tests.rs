@@ -233,8 +233,9 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
     let unknown = Text::reference(Address::new("sqs.queue", hostile(random)), Output::Arn);
     let values = [hostile(random).as_str().into(), unknown];
     let values: Outputs = values.into_iter().map(|value| (hostile(random), value)).collect();
-    people.push(outputs::text(&values, style));
-    line(&lines::outputs(&values));
+    let described = values.keys().map(|name| (name.clone(), hostile(random))).collect();
+    people.push(outputs::text(&values, &described, style));
+    line(&lines::outputs(&values, &described));
     // As they are, or not at all.
     let exact = [outputs::shell(&values), outputs::env_file(&values)];
     people.extend(exact.into_iter().flatten().map(|text| {

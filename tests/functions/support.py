@@ -18,7 +18,16 @@ from moto import mock_aws
 sys.dont_write_bytecode = True
 
 ROOT = Path(__file__).resolve().parents[2] / "functions"
-NAMES = sorted(folder.name for folder in ROOT.iterdir() if folder.is_dir())
+# The functions of the migration example, which are not those of the platform.
+EXAMPLE = ROOT.parent / "config/examples/migration/functions"
+
+
+def folders(root):
+    return {folder.name: folder for folder in sorted(root.iterdir()) if folder.is_dir()}
+
+
+NAMES = list(folders(ROOT))
+FOLDERS = folders(ROOT) | folders(EXAMPLE)
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -32,7 +41,7 @@ ENVIRONMENT = {
 
 def load(name):
     """A fresh module, with only its own folder beside it, as in the package."""
-    folder = ROOT / name
+    folder = FOLDERS[name]
     sys.modules.pop("postgres", None)
     with mock.patch.object(sys, "path", [str(folder), *sys.path]):
         spec = importlib.util.spec_from_file_location(f"{name}_index", folder / "index.py")

@@ -4,7 +4,7 @@ import tomllib
 import unittest
 from pathlib import Path
 
-from support import NAMES, ROOT, load
+from support import FOLDERS, ROOT, load
 
 CONFIGS = ROOT.parent / "config"
 # As the schema says, unless a config says otherwise.
@@ -29,7 +29,7 @@ def timeouts():
                 if "source" in value:
                     found["folder"] = (origin.parent / value["source"]).resolve().name
         for key, found in functions.items():
-            if found.get("folder") in NAMES:
+            if found.get("folder") in FOLDERS:
                 yield path, key, found["folder"], found.get("timeout", TIMEOUT)
 
 
@@ -48,12 +48,14 @@ class Bounds(unittest.TestCase):
     def test_all_calls_together_fit_the_time_of_the_function(self):
         found = list(timeouts())
         self.assertGreater(len(found), 40)
-        self.assertEqual({folder for _, _, folder, _ in found}, set(NAMES))
+        self.assertEqual({folder for _, _, folder, _ in found}, set(FOLDERS))
         for path, key, folder, seconds in found:
             function = load(folder)
             if not hasattr(function, "boto3"):
                 continue
             needed = function.CALLS * longest_call(function.CONFIG)
+            if folder == "processing":
+                needed += longest_call(function.CONFIG_ONCE)
             if folder == "rotation":
                 needed += function.Connection.__init__.__globals__["SECONDS"]
             with self.subTest(f"{path.name} {key}"):
@@ -66,8 +68,8 @@ class Bounds(unittest.TestCase):
         self.assertLessEqual(needed * 1000, function.NEEDED_MS)
 
     def test_no_client_is_without_bounds(self):
-        for name in NAMES:
-            text = (ROOT / name / "index.py").read_text()
+        for name, folder in FOLDERS.items():
+            text = (folder / "index.py").read_text()
             self.assertEqual(text.count("boto3.client(") + text.count("boto3.resource("),
                              text.count("config=CONFIG"), name)
 

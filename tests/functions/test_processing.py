@@ -11,8 +11,18 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from unittest import mock
 
+import boto3
 from botocore.exceptions import ConnectTimeoutError
-from support import ENVIRONMENT, PAYMENT, FunctionTest, card, make_bucket, make_table, stored
+from support import (
+    ENVIRONMENT,
+    PAYMENT,
+    FunctionTest,
+    card,
+    load,
+    make_bucket,
+    make_table,
+    stored,
+)
 
 
 class Died(BaseException):
@@ -285,6 +295,54 @@ class Processing(FunctionTest):
         kept = json.dumps([self.table.scan()["Items"], stored(self.bucket)], default=str)
         for number in numbers:
             self.assertNotIn(number, kept + self.log.getvalue())
+
+
+class Events(FunctionTest):
+    """With a queue, an event follows each payment."""
+
+    name = "processing"
+
+    def setUp(self):
+        super().setUp()
+        self.table = make_table()
+        make_bucket(ENVIRONMENT["AUDIT_BUCKET"])
+        self.queue = boto3.resource("sqs").create_queue(QueueName="payments")
+        self.enterContext(mock.patch.dict(os.environ, {"PAYMENT_QUEUE_URL": self.queue.url}))
+
+    def pay(self):
+        return self.post(PAYMENT, {"Idempotency-Key": "key-1"})
+
+    def events(self):
+        messages = self.queue.receive_messages(MaxNumberOfMessages=10)
+        return [json.loads(message.body) for message in messages]
+
+    def test_a_payment_has_an_event(self):
+        status, found = self.pay()
+        self.assertEqual(status, 200)
+        [row] = [row for row in self.table.scan()["Items"] if row["timestamp"] != 0]
+        detail = row | {"amount": "10.50", "timestamp": int(row["timestamp"])}
+        wanted = {"id": found["transaction_id"], "type": "payment", "time": row["processed_at"]}
+        self.assertEqual(self.events(), [wanted | {"detail": detail}])
+
+    def test_the_event_handler_keeps_the_whole_event(self):
+        self.pay()
+        [event] = self.events()
+        self.assertEqual(load("event_handler").kept_of(event), event)
+
+    def test_a_refused_payment_has_none(self):
+        self.assertEqual(self.post(PAYMENT | {"amount": 0}, {"Idempotency-Key": "key-1"})[0], 400)
+        self.assertEqual(self.events(), [])
+
+    def test_a_repetition_sends_what_was_lost(self):
+        client = self.function.queue()
+        with mock.patch.object(client, "_make_api_call", side_effect=ConnectTimeoutError(endpoint_url="")):
+            self.assertEqual(self.pay()[0], 500)
+        self.assertEqual(self.events(), [])
+        first, again = self.pay(), self.pay()
+        self.assertEqual(first, again)
+        ids = {event["id"] for event in self.events()}
+        self.assertEqual(ids, {first[1]["transaction_id"]})
+        self.assertEqual(len([row for row in self.table.scan()["Items"] if row["timestamp"] != 0]), 1)
 
 
 if __name__ == "__main__":

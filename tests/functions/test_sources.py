@@ -5,14 +5,16 @@ import re
 import sys
 import unittest
 
-from support import NAMES, ROOT
+from support import FOLDERS, NAMES, ROOT
 
 ALLOWED = {"boto3", "botocore", "postgres"} | sys.stdlib_module_names
 
 
 def sources():
-    for path in sorted(ROOT.glob("*/*.py")):
-        yield path, path.read_text()
+    """Those of the platform and of the examples."""
+    for folder in FOLDERS.values():
+        for path in sorted(folder.glob("*.py")):
+            yield path, path.read_text()
 
 
 class Sources(unittest.TestCase):
@@ -64,7 +66,8 @@ class Sources(unittest.TestCase):
         for path, text in sources():
             for node in ast.walk(ast.parse(text)):
                 is_name = isinstance(node, ast.Constant) and isinstance(node.value, str)
-                is_name = is_name and node.value != "ALL_OLD"  # of DynamoDB
+                # Words of DynamoDB and of an audit record.
+                is_name = is_name and node.value not in {"ALL_OLD", "TRANSACTION_PROCESSED"}
                 if is_name and re.fullmatch("[A-Z]+(_[A-Z]+)+", node.value):
                     self.assertIn(f"`{node.value}`", readme, path)
 

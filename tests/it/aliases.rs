@@ -17,7 +17,8 @@ use payctl_sandbox::{Fault, Faults, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{
-    block_on, by_hand, carry_out, configured, expect_settled, plan_now, run, sample_provider, sandboxed, some,
+    block_on, by_hand, carry_out, configured, expect_settled, plan_now, run, sample_provider,
+    sandboxed, some,
 };
 
 const FUNCTION: &str = "sample-function";

@@ -17,7 +17,7 @@ visibility_timeout = 90
 partition_key = "id:S"
 
 [outputs]
-JobsUrl = "${queues.jobs.url}"
+JobsUrl = { value = "${queues.jobs.url}", description = "Where jobs are sent" }
 OrdersTable = "${tables.orders.name}"
 "#;
 

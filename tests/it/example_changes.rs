@@ -12,7 +12,7 @@ pub struct Example {
 
 pub const COST: Example = Example {
     name: "cost-optimised",
-    envs: &["dev", "prod"],
+    envs: &["dev", "prod", "pr7255"],
     change: r#"
         [functions.processor]
         memory = 2048

@@ -32,6 +32,11 @@ impl Rules<'_> {
                 let fix = "remove `key`: log delivery writes only with a key that S3 manages";
                 self.say(&path, "a bucket that receives logs cannot have a customer key", fix);
             }
+            if bucket.bucket_key.is_some() && bucket.key.is_none() {
+                let path = path.key("bucket_key");
+                let fix = "name a `key`, or remove `bucket_key`";
+                self.say(&path, "only a bucket with a customer key has a bucket key", fix);
+            }
             if bucket.object_lock.is_some() {
                 let path = path.key("object_lock");
                 if !bucket.versioning {

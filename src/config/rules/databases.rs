@@ -89,6 +89,11 @@ impl Rules<'_> {
                 self.restored_from(&path, given, ("snapshot", "cluster"));
                 self.restored_time(&path, source.at.as_deref());
             }
+            if database.parameter_group_description.is_some() && database.parameters.is_none() {
+                let path = path.key("parameter_group_description");
+                let fix = "set `parameters`, or remove the description";
+                self.say(&path, "the cluster has AWS's default parameter group", fix);
+            }
             let begins = database.database.as_deref().unwrap_or_default();
             if RESERVED_DATABASES.contains(&begins.to_lowercase().as_str()) {
                 let path = path.key("database");

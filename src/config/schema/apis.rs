@@ -34,6 +34,12 @@ pub struct Api {
     pub security_policy: Option<SecurityPolicy>,
     /// The name of the stage, the first step of every URL. Default: the environment's name.
     pub stage: Option<StageName>,
+    /// A description of the stage. Default: that of the API.
+    #[schemars(length(max = 1024))]
+    pub stage_description: Option<String>,
+    /// The scope of the permissions to call functions.
+    #[serde(default)]
+    pub function_permissions: FunctionPermissions,
     /// The methods of the API, `[apis.NAME.routes."POST /path"]`.
     pub routes: BTreeMap<RouteName, Route>,
     /// Whether API Gateway validates requests before it passes them on: the body against the `model` of
@@ -69,6 +75,18 @@ pub struct Api {
     /// The resource policy, which limits who may call the API. If empty, everybody may.
     #[serde(default)]
     pub statements: Vec<Statement>,
+}
+
+/// The scope of the permissions that let an API call functions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FunctionPermissions {
+    /// One for each function: every stage, method and path of the API. Their number does not grow with
+    /// the routes, so a policy stays within its size.
+    #[default]
+    Api,
+    /// Two for each route: exactly its stage, method and path, and the same in the console's test.
+    Route,
 }
 
 /// A method of a path.

@@ -21,15 +21,18 @@ pub struct Bucket {
     pub versioning: bool,
     /// The KMS key that encrypts it. Default: a key that S3 manages.
     pub key: Option<KeyRef>,
+    /// Whether S3 uses a bucket key, so that it calls KMS once in a while and not for each object. Only
+    /// with `key`. Default: true.
+    pub bucket_key: Option<bool>,
     /// After how many days objects move to Glacier.
     #[schemars(range(min = 1, max = 36500))]
     pub glacier_after_days: Option<u32>,
     /// After how many days S3 deletes objects.
     #[schemars(range(min = 1, max = 36500))]
     pub expire_after_days: Option<u32>,
-    /// After how many days S3 removes incomplete multipart uploads.
+    /// After how many days S3 removes incomplete multipart uploads; 0 keeps them.
     #[serde(default = "week")]
-    #[schemars(range(min = 1, max = 36500))]
+    #[schemars(range(min = 0, max = 36500))]
     pub abort_uploads_after_days: u32,
     /// Additional lifecycle rules by id.
     #[serde(default)]

@@ -68,6 +68,9 @@ pub struct Widget {
     #[serde(default = "six")]
     #[schemars(range(min = 1, max = 1000))]
     pub height: u32,
+    /// Whether the widget begins a new row, even if the row above has room for it.
+    #[serde(default)]
+    pub new_row: bool,
 }
 
 /// A line of a graph: a metric, or an `expression` over several `metrics`.

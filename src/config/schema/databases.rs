@@ -43,6 +43,13 @@ pub struct Database {
     /// Settings of PostgreSQL. With this key, even empty, it gets its own parameter group; without
     /// it, the cluster uses AWS's default group.
     pub parameters: Option<BTreeMap<DatabaseParameter, String>>,
+    /// The description of its own parameter group. Another text makes a new group, to which the
+    /// cluster moves. Default: payctl writes one.
+    #[schemars(length(min = 1, max = 255))]
+    pub parameter_group_description: Option<String>,
+    /// The description of its subnet group. Default: payctl writes one.
+    #[schemars(length(min = 1, max = 255))]
+    pub subnet_group_description: Option<String>,
     /// The capacity limits of instances of the class `db.serverless`.
     pub serverless: Option<Serverless>,
     /// The instances. The first one starts as the writer, the others are readers.

@@ -26,6 +26,7 @@ pub mod metric_filters;
 pub mod metrics;
 pub mod naming;
 pub mod network;
+pub mod outputs;
 pub mod parameters;
 pub mod policies;
 pub mod queues;
@@ -43,6 +44,7 @@ pub mod variables;
 pub mod vpc_links;
 
 use naming::Naming;
+use outputs::Output;
 use parameters::Parameter;
 use template::TemplateRule;
 use text::{
@@ -172,7 +174,7 @@ pub struct Config {
     pub metric_filters: BTreeMap<ItemName, metric_filters::MetricFilter>,
     /// The values that `payctl outputs` shows, by name.
     #[serde(default)]
-    pub outputs: BTreeMap<OutputName, Template>,
+    pub outputs: BTreeMap<OutputName, Output>,
 }
 
 /// One value, or a list of them.

@@ -55,6 +55,11 @@ fn databases_that_aws_would_refuse_are_refused_before_any_call() {
         ("\"15.19\"", "\"9.6\"", "`9.6` has the wrong format"),
         ("\"15.19\"", "\"15.19.1\"", "`15.19.1` has the wrong format"),
         ("\"15.19\"", "\"99.1\"", "Aurora PostgreSQL 99.1 does not exist"),
+        (
+            "\"customerdb\"",
+            "\"db\"\nparameter_group_description = \"Ours\"",
+            "the cluster has AWS's default parameter group",
+        ),
         ("\"customerdb\"", "\"1db\"", "`1db` has the wrong format"),
         ("\"customerdb\"", "\"template1\"", "is reserved for PostgreSQL"),
         ("\"dbadmin\"", "\"admin\"", "`admin` is a reserved word"),

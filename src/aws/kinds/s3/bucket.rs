@@ -43,6 +43,8 @@ pub(crate) struct Bucket {
     pub versioning: bool,
     /// How objects are encrypted.
     pub encryption: Encryption,
+    /// Whether S3 keeps a key of its own for a while instead of asking KMS for each object.
+    pub bucket_key: bool,
     /// Whether everything public is blocked (all four settings).
     pub block_public_access: bool,
     /// Who may use it.
@@ -61,7 +63,7 @@ pub(crate) struct Bucket {
 pub(crate) enum Encryption {
     /// A key that S3 manages (SSE-S3).
     S3,
-    /// A KMS key by id, ARN or alias, with an S3 bucket key.
+    /// A KMS key by id, ARN or alias.
     Kms(Text),
 }
 
@@ -208,6 +210,7 @@ impl Resource for Bucket {
             name: "sample-payment-bucket-000000000000-us-east-1".into(),
             versioning: false,
             encryption: Encryption::S3,
+            bucket_key: false,
             block_public_access: true,
             policy: Some(tls_only("sample-payment-bucket-000000000000-us-east-1")),
             lifecycle: BTreeMap::from([("archive".to_owned(), archive)]),
@@ -234,7 +237,8 @@ impl Resource for Bucket {
         let lock = |mode: &str, days| Some(ObjectLock { mode: mode.into(), days });
         vec![
             Self { versioning: true, lifecycle: two_rules, ..Self::sample() },
-            Self { encryption: kms(), policy: None, ..Self::sample() },
+            Self { encryption: kms(), bucket_key: true, policy: None, ..Self::sample() },
+            Self { encryption: kms(), ..Self::sample() },
             Self { block_public_access: false, lifecycle: BTreeMap::new(), ..Self::sample() },
             // From here on versioning stays on.
             Self { versioning: true, object_lock: lock("GOVERNANCE", 1), ..Self::sample() },
@@ -415,6 +419,7 @@ fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
         name: name.to_owned(),
         versioning: false,
         encryption: Encryption::S3,
+        bucket_key: false,
         block_public_access: true,
         policy: None,
         lifecycle: BTreeMap::new(),

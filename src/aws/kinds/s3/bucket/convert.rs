@@ -18,23 +18,28 @@ use super::{AccessLog, Encryption, LifecycleRule, ObjectLock};
 /// The key that `aws:kms` means when no key is named.
 const DEFAULT_KEY: &str = "alias/aws/s3";
 
-pub(super) fn encryption(live: Option<&ServerSideEncryptionConfiguration>) -> Encryption {
-    let default = live.and_then(|live| live.rules().first());
-    match default.and_then(|rule| rule.apply_server_side_encryption_by_default()) {
+/// How objects are encrypted, and whether with a bucket key.
+pub(super) fn encryption(live: Option<&ServerSideEncryptionConfiguration>) -> (Encryption, bool) {
+    let rule = live.and_then(|live| live.rules().first());
+    let encryption = match rule.and_then(|rule| rule.apply_server_side_encryption_by_default()) {
         Some(default) if *default.sse_algorithm() != ServerSideEncryption::Aes256 => {
             Encryption::Kms(default.kms_master_key_id().unwrap_or(DEFAULT_KEY).into())
         }
         Some(_) | None => Encryption::S3,
-    }
+    };
+    (encryption, rule.and_then(|rule| rule.bucket_key_enabled()).unwrap_or_default())
 }
 
-pub(super) fn to_encryption(want: &Encryption) -> ServerSideEncryptionConfiguration {
+pub(super) fn to_encryption(
+    want: &Encryption,
+    bucket_key: bool,
+) -> ServerSideEncryptionConfiguration {
     let default = ServerSideEncryptionByDefault::builder();
-    let (default, bucket_key) = match want {
-        Encryption::S3 => (default.sse_algorithm(ServerSideEncryption::Aes256), false),
+    let default = match want {
+        Encryption::S3 => default.sse_algorithm(ServerSideEncryption::Aes256),
         Encryption::Kms(key) => {
             let kms = default.sse_algorithm(ServerSideEncryption::AwsKms);
-            (kms.kms_master_key_id(key.known()), true)
+            kms.kms_master_key_id(key.known())
         }
     };
     let rule = ServerSideEncryptionRule::builder()
@@ -234,10 +239,12 @@ mod tests {
 
     #[test]
     fn encryption_survives_the_round_trip_and_defaults_to_s3() {
-        for want in [Encryption::S3, Encryption::Kms("arn:aws:kms:r:1:key/k".into())] {
-            assert_eq!(encryption(Some(&to_encryption(&want))), want);
+        let kms = || Encryption::Kms("arn:aws:kms:r:1:key/k".into());
+        for (want, bucket_key) in [(Encryption::S3, false), (kms(), true), (kms(), false)] {
+            let live = to_encryption(&want, bucket_key);
+            assert_eq!(encryption(Some(&live)), (want, bucket_key));
         }
-        assert_eq!(encryption(None), Encryption::S3);
+        assert_eq!(encryption(None), (Encryption::S3, false));
     }
 
     #[test]

@@ -74,10 +74,12 @@ pub(super) async fn describe(aws: &Aws, name: &str) -> Result<Option<Live<Bucket
         OpError::new("GetBucketPolicy", ErrorClass::Bug, "Policy", error.to_string())
     })?;
     let rules = lifecycle.and_then(|answer| answer.rules).unwrap_or_default();
+    let (encryption, bucket_key) = convert::encryption(encryption.as_ref());
     let spec = Bucket {
         name: name.to_owned(),
         versioning,
-        encryption: convert::encryption(encryption.as_ref()),
+        encryption,
+        bucket_key,
         block_public_access: public.as_ref().is_some_and(convert::blocks_everything),
         policy,
         lifecycle: rules.iter().map(convert::from_rule).collect(),
@@ -106,7 +108,7 @@ pub(super) async fn send(aws: &Aws, want: &Bucket, live: &Bucket) -> Result<(), 
     if want.block_public_access != live.block_public_access {
         put_public_access(aws, want).await?;
     }
-    if want.encryption != live.encryption {
+    if (&want.encryption, want.bucket_key) != (&live.encryption, live.bucket_key) {
         put_encryption(aws, want).await?;
     }
     if want.versioning != live.versioning {
@@ -145,7 +147,10 @@ async fn put_encryption(aws: &Aws, want: &Bucket) -> Result<(), OpError> {
     aws.s3
         .put_bucket_encryption()
         .bucket(&want.name)
-        .server_side_encryption_configuration(convert::to_encryption(&want.encryption))
+        .server_side_encryption_configuration(convert::to_encryption(
+            &want.encryption,
+            want.bucket_key,
+        ))
         .send()
         .await
         .map_err(op("PutBucketEncryption"))
