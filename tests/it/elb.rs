@@ -430,7 +430,7 @@ fn groups_for_functions_that_aws_would_refuse_are_refused() {
     check(&group(fleet), "the targets of `a` are not instances");
     let service = "[load_balancers.b]\nsecurity_groups = [\"lb\"]\n\
                    listeners = [{ port = 80, forward = \"a\" }]\n[clusters.c]\n[services.s]\n\
-                   image = \"x\"\nport = 80\ntarget_group = \"a\"\nsecurity_groups = [\"workers\"]\n";
+                   cluster = \"c\"\nimage = \"x\"\nport = 80\ntarget_group = \"a\"\nsecurity_groups = [\"workers\"]\n";
     check(&group(service), "the targets of the target group `a` are of type lambda");
 }
 

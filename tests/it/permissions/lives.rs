@@ -62,6 +62,9 @@ fn demanding(scope: &Scope) -> Blueprint {
     let key = || to_sample("kms.key", Output::Arn);
     set(&mut wanted, "dynamodb.table", "encryption", json!({ "kms": key() }));
     set(&mut wanted, "lambda.function", "environment_key", key());
+    let alias = Address::new("lambda.alias", "sample-live");
+    let alias = wanted.resources.get_mut(&alias).expect("a sample");
+    alias.spec["release"]["environment_key"] = key();
     set(&mut wanted, "rds.cluster", "final_snapshot", json!(true));
     set(&mut wanted, "rds.cluster", "data_api", json!(true));
     let default = json!("default.aurora-postgresql15");
@@ -97,11 +100,11 @@ fn demanding(scope: &Scope) -> Blueprint {
     add(&mut wanted, "ec2.security_group", "sample-b", &json!({ "name": "sample-group-b" }));
     let group = json!({ "group": to_neighbour("ec2.security_group", "sample-b", Output::Id) });
     add(&mut wanted, "ec2.security_group_rules", "sample-b", &group);
-    for name in ["sample-b", "sample-c"] {
+    for name in ["sample-c", "sample-d"] {
         let fields = json!({ "name": format!("targets-{name}"), "target_type": "instance" });
         add(&mut wanted, "elb.target_group", name, &fields);
     }
-    let targets = json!([to_neighbour("elb.target_group", "sample-b", Output::Arn)]);
+    let targets = json!([to_neighbour("elb.target_group", "sample-c", Output::Arn)]);
     set(&mut wanted, "autoscaling.group", "target_groups", targets);
     set(&mut wanted, "autoscaling.group", "outdated", json!(0));
     wanted
@@ -114,7 +117,7 @@ fn moved(mut blueprint: Blueprint) -> Blueprint {
     set(&mut blueprint, "ec2.instance", "groups", groups());
     let subnets = ["sample", "sample-c"].map(|name| to_neighbour("ec2.subnet", name, Output::Id));
     set(&mut blueprint, "elb.load_balancer", "subnets", json!(subnets));
-    let targets = json!([to_neighbour("elb.target_group", "sample-c", Output::Arn)]);
+    let targets = json!([to_neighbour("elb.target_group", "sample-d", Output::Arn)]);
     set(&mut blueprint, "autoscaling.group", "target_groups", targets);
     set(&mut blueprint, "ec2.launch_template", "user_data", json!("#!/bin/bash\necho moved\n"));
     let parameters = to_sample("rds.cluster_parameter_group", Output::Name);
