@@ -519,7 +519,8 @@ fn rules_and_functions_live_on_the_sandbox() {
         let connection = sandboxed(&sandbox);
         let applied = async |text: &str, when: &str| {
             let folder = environment(text);
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
+            let (provider, blueprint) = configured.await;
             let plan = run(&provider, &blueprint, Purpose::Apply).await;
             expect_settled(&provider, &blueprint, when).await;
             actions_of(&plan)
@@ -593,7 +594,8 @@ fn faults_at_rules_and_registrations_leave_one_of_each() {
         let applied = async |sandbox: &Sandbox, faults: Option<&Faults>| {
             let mut connection = sandboxed(sandbox);
             connection.transport = faults.map(Faults::transport).or(connection.transport);
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
+            let (provider, blueprint) = configured.await;
             let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
             carry_out(&provider, &plan).await
         };
@@ -674,7 +676,8 @@ fn further_certificates_are_left_alone_unless_the_config_names_them() {
         };
         let applied = async |others: &str| {
             let folder = environment(&text(others));
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
+            let (provider, blueprint) = configured.await;
             let plan = run(&provider, &blueprint, Purpose::Apply).await;
             expect_settled(&provider, &blueprint, others).await;
             actions_of(&plan)
