@@ -25,6 +25,7 @@ use super::kinds::{apigateway, cloudwatch};
 use super::network;
 use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
+use super::web::Web;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::scope::Scope;
@@ -57,6 +58,8 @@ pub struct Aws {
     pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
+    /// The way to hosts that are no endpoints of services.
+    pub(super) web: Web,
     /// Whether payctl calls the FIPS or dual-stack endpoints of AWS, which not every service has.
     pub(super) is_special: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
@@ -174,6 +177,7 @@ impl Aws {
             scope,
             packages: Packages::default(),
             is_elsewhere,
+            web: Web::new(&config, connection.transport.is_some()),
             is_special,
             managed_keys: Arc::default(),
             apigateway: client!(aws_sdk_apigateway, &config, meter, alone apigateway::rates::RATES.alone),

@@ -41,6 +41,19 @@ impl Builder<'_> {
                 );
             }
         }
+        for (name, check) in &self.config.checks {
+            let texts = [&check.url].into_iter().chain(check.headers.values()).chain(&check.body);
+            let is_missing = |to: &Address| !self.resources.contains_key(to);
+            let missing = texts
+                .map(|text| self.text(text))
+                .find_map(|text| text.refs().map(|found| found.to.clone()).find(is_missing));
+            if let Some(to) = missing {
+                let message =
+                    format!("the check refers to {to}, which this environment does not have");
+                let path = KeyPath::of("checks").key(name);
+                self.problem(&path, message, "add it, or remove the check");
+            }
+        }
         if let Some(cycle) = cycle(&edges) {
             let names: Vec<String> = cycle.iter().map(Address::to_string).collect();
             let message = format!("these resources wait for each other: {}", names.join(" -> "));

@@ -20,6 +20,7 @@ use error::{CliError, ErrorKind};
 use signals::Signals;
 
 mod apply;
+mod check;
 mod completions;
 mod confirm;
 mod destroy;
@@ -162,6 +163,7 @@ enum Command {
     Validate(validate::Args),
     Outputs(outputs::Args),
     Status(status::Args),
+    Check(check::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -218,6 +220,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Validate(args) => validate::run(cx, args),
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
+        Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

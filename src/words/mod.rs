@@ -44,6 +44,7 @@ pub mod alarms;
 pub mod apis;
 pub mod aws_services;
 pub mod buckets;
+pub mod checks;
 pub mod clusters;
 pub mod cost_anomalies;
 pub mod databases;

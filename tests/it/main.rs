@@ -12,6 +12,7 @@ mod apis;
 mod architecture;
 mod autoscaling;
 mod changes;
+mod checks;
 mod cli_cycle;
 mod cli_edges;
 mod cli_serve;

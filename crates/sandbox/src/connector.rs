@@ -17,6 +17,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 
 use super::flaps::Flaps;
 use super::permissions::Guard;
+use super::run::gateway::Target;
 use super::run::{self, Runner};
 use super::store::{self, SandboxError, Store};
 use super::wire::{self, Request, Response, Route};
@@ -141,8 +142,12 @@ impl Sandbox {
         self.lock().guard = guard;
     }
 
-    /// Answers one request, and runs a function if that is what it asks for.
+    /// Answers one request: to a stage of an API, or as a service, and runs a function if that is what it
+    /// asks for.
     pub(crate) async fn respond(&self, request: &Request) -> Result<Response, SandboxError> {
+        if let Some(stage) = Target::of(request) {
+            return run::gateway::serve(self, &stage, request).await;
+        }
         let route = Route::of(request);
         if run::is_invoke(&route) {
             run::invoke(self, request, &route).await

@@ -9,6 +9,7 @@ use super::schema::network::{Network, SubnetTier};
 mod alarms;
 mod apis;
 mod buckets;
+mod checks;
 mod cost_anomalies;
 mod dashboards;
 mod databases;
@@ -86,6 +87,7 @@ pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     rules.cost_anomalies();
     rules.alarms();
     rules.dashboards();
+    rules.checks();
     rules.metric_filters();
     rules.problems
 }

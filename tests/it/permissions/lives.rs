@@ -20,6 +20,7 @@ use payctl_sandbox::{Need, Sandbox};
 use serde_json::{Value, json};
 
 use super::asked;
+use crate::checks::check;
 use crate::kinds::round_trip;
 use crate::support::{
     another, by_hand, carry_out, configured, needed, plan_now, sample_provider, samples, sandboxed,
@@ -170,6 +171,7 @@ impl Account {
         let mut account = Self::on(Sandbox::in_memory()).await;
         match task {
             Task::Plan => Box::pin(planning(&mut account)).await,
+            Task::Check => Box::pin(checking(&mut account)).await,
             Task::Destroy => Box::pin(destroying(&mut account)).await,
             Task::Apply => Box::pin(applying(&mut account)).await,
         }
@@ -433,6 +435,25 @@ async fn planning(account: &mut Account) {
     let blueprint = account.samples();
     account.others_run(&blueprint, Purpose::Apply).await;
     Box::pin(account.looks()).await;
+}
+
+/// What a check meets: what a plan meets, and a queue in which a message waits.
+async fn checking(account: &mut Account) {
+    Box::pin(planning(account)).await;
+    let blueprint = account.samples();
+    let snapshot = survey(&account.provider, &blueprint.resources).await.expect("a survey");
+    let queue = &snapshot[&Address::new("sqs.queue", "sample")][0].live.id;
+    let sqs = aws_sdk_sqs::Client::new(&by_hand(&account.sandbox));
+    let sent = sqs.send_message().queue_url(queue).message_body("{}").send();
+    sent.await.expect("a message");
+    let provider = sample_provider(&sandboxed(&account.sandbox)).await;
+    let checks = async {
+        for (address, found) in &snapshot {
+            let verdict = Box::pin(check(&provider, address, &found[0].live)).await;
+            assert!(!verdict.is_failed(), "{address}: {verdict:?}");
+        }
+    };
+    account.act(checks).await;
 }
 
 /// What a destroy meets.

@@ -10,6 +10,7 @@ use super::permit::Permit;
 use super::scope::Scope;
 use super::size::SizeLimit;
 use super::text::Output;
+use super::verdict::Asked;
 
 /// The time that stands for "as late as possible".
 pub const LATEST: &str = "latest";
@@ -107,6 +108,8 @@ pub struct Meta {
     /// Error codes, with a fragment of the message or "", that pass by themselves while other objects
     /// become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
+    /// What a check asks beyond that it exists and is ready.
+    pub check: Option<Asked>,
     /// The permissions that its calls need, for policies, `explain` and the docs.
     pub permits: &'static [Permit],
 }
@@ -161,6 +164,7 @@ impl Meta {
             read_lag: Duration::from_secs(20),
             agreeing_reads: 1,
             transient: &[],
+            check: None,
             permits: &[],
         }
     }

@@ -14,4 +14,5 @@ pub mod permit;
 pub mod scope;
 pub mod size;
 pub mod text;
+pub mod verdict;
 pub mod zone;

@@ -264,6 +264,12 @@ fn table_arn(region: &str, name: &str) -> String {
     format!("arn:aws:dynamodb:{region}:{ACCOUNT}:table/{name}")
 }
 
+/// The customer key of a table, by the table's name or ARN.
+pub(crate) fn key_of(state: &State, region: &str, table: &str) -> Option<String> {
+    let name = table.strip_prefix(&table_arn(region, "")).unwrap_or(table);
+    state.tables.get(&at(region, name))?.key.clone()
+}
+
 /// The table that a call names, by name or by ARN.
 fn find<'a>(
     state: &'a mut State,

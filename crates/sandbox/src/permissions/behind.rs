@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::super::toolbox::{list, text};
-use super::super::{ACCOUNT, Call, World, ec2, iam, kms, lambda, secretsmanager};
+use super::super::{ACCOUNT, Call, World, dynamodb, ec2, iam, kms, lambda, secretsmanager};
 use super::Need;
 
 /// All needs of a call beside its own actions.
@@ -171,6 +171,11 @@ fn keys(world: &World, call: &Call) -> Vec<Need> {
                 "ReEncryptTo",
             ];
             (key.map(str::to_owned), actions)
+        }
+        // Items of a table are encrypted with the key of the table.
+        ("dynamodb", "GetItem" | "PutItem" | "Query" | "Scan" | "UpdateItem" | "DeleteItem") => {
+            let table = text(input, "TableName").unwrap_or_default();
+            (dynamodb::key_of(&world.dynamodb, region, table), &["Decrypt"])
         }
         ("lambda", "CreateFunction" | "UpdateFunctionConfiguration") => {
             (given("KMSKeyArn"), &["CreateGrant", "Decrypt", "Encrypt"])

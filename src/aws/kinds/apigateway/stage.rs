@@ -19,6 +19,7 @@ use super::common::{
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::aws::web::{Answer, Request};
 use convert::{Around, MARK, deployments, to_live};
 pub(crate) use execution_log::ExecutionLog;
 use payctl_engine::model::address::Address;
@@ -27,9 +28,13 @@ use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 mod convert;
 mod execution_log;
+
+/// The error of a stage that does not exist, and of a firewall.
+const FORBIDDEN: &str = "ForbiddenException";
 
 /// A stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +114,7 @@ impl Resource for Stage {
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
         ],
+        check: Some(Asked::of("it answers")),
         permits: &[
             Permit::look(
                 &["apigateway:GET"],
@@ -319,6 +325,30 @@ impl Resource for Stage {
         let send = cx.aws.apigateway.delete_stage().rest_api_id(api).stage_name(name).send();
         send.await.map_err(op("DeleteStage")).or_gone()?;
         delete_execution_log(cx.aws, &execution_log(api, name)).await
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.apigateway.get_rest_api().rest_api_id(split(&live.id).0).send();
+        let api = send.await.map_err(op("GetRestApi"))?;
+        let endpoints = api.endpoint_configuration.and_then(|found| found.types);
+        if endpoints.unwrap_or_default().contains(&types::EndpointType::Private) {
+            let why = "a private API answers only inside its network";
+            return Ok(Verdict::NotRun(why.into()));
+        }
+        let url = live.outputs.get(&Output::Url).map(String::as_str).unwrap_or_default();
+        // OPTIONS changes nothing. API Gateway answers it by itself unless the API has a route for it.
+        let method = "OPTIONS".to_owned();
+        let request = Request { method, url: format!("{url}/"), ..Request::default() };
+        Ok(match cx.aws.ask(&request).await {
+            Err(verdict) => verdict,
+            Ok(Answer { status, error, .. }) => match error.as_deref() {
+                Some(FORBIDDEN) => Verdict::Failed(format!(
+                    "{status} {FORBIDDEN}: the stage is not deployed, or refuses this machine"
+                )),
+                _ if status >= 500 => Verdict::Failed(format!("it answers with status {status}")),
+                _ => Verdict::passed(),
+            },
+        })
     }
 }
 

@@ -31,6 +31,7 @@ use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,6 +142,7 @@ impl Resource for Group {
             ("ValidationError", "has no associated IAM Roles"),
             ("ValidationError", "does not exist"),
         ],
+        check: Some(Asked::at_aws("all its instances are in service", "instances")),
         permits: &[
             Permit::look(
                 &[
@@ -386,6 +388,18 @@ impl Resource for Group {
         let call = cx.aws.autoscaling.delete_auto_scaling_group().auto_scaling_group_name(&live.id);
         let send = call.force_delete(true).send();
         send.await.map_err(op("DeleteAutoScalingGroup")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let call = cx.aws.autoscaling.describe_auto_scaling_groups();
+        let send = call.auto_scaling_group_names(&live.id).send();
+        let answer = send.await.map_err(op("DescribeAutoScalingGroups"))?;
+        let found = answer.auto_scaling_groups.unwrap_or_default().into_iter().next();
+        Ok(match found.as_ref().map(missing) {
+            None => Verdict::Failed("it does not exist any more".into()),
+            Some(Some(few)) => Verdict::Failed(few),
+            Some(None) => Verdict::passed(),
+        })
     }
 }
 

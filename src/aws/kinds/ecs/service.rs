@@ -29,6 +29,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// A service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,6 +130,7 @@ impl Resource for Service {
             ("InvalidParameterException", "cannot be stopped while deployments are active"),
             ("ServiceNotActiveException", ""),
         ],
+        check: Some(Asked::at_aws("it is steady: all its tasks run", "tasks")),
         permits: &[
             Permit::look(&["ecs:ListClusters", "ecs:ListServices"], &["*"]),
             Permit::look(&["ecs:DescribeServices"], &["ecs:{here}:service/{seen}"]),
@@ -282,6 +284,26 @@ impl Resource for Service {
         // With force, ECS itself sets the number of tasks to zero.
         let call = cx.aws.ecs.delete_service().cluster(cluster_of(&live.id)).service(&live.id);
         call.force(true).send().await.map_err(op("DeleteService")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let found =
+            describe(cx.aws, cluster_of(&live.id), std::slice::from_ref(&live.id)).await?.pop();
+        let Some(found) = found else {
+            return Ok(Verdict::Failed("it does not exist any more".into()));
+        };
+        let (running, desired) = (found.running_count, found.desired_count);
+        let primary = found.deployments().iter().find(|deployment| is_primary(deployment));
+        let state = primary.and_then(|deployment| deployment.rollout_state.as_ref());
+        Ok(match state.map(|state| state.as_str()) {
+            Some("FAILED") => {
+                let why = primary.and_then(|one| one.rollout_state_reason()).unwrap_or_default();
+                Verdict::Failed(format!("its deployment failed: {why}"))
+            }
+            Some("IN_PROGRESS") => Verdict::Failed("a deployment is in progress".into()),
+            _ if running != desired => Verdict::Failed(format!("{running} of {desired} tasks run")),
+            _ => Verdict::Passed(format!("{running} of {desired} tasks run")),
+        })
     }
 }
 

@@ -23,6 +23,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::Meta;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// A source of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,7 @@ impl Resource for EventSource {
         deadline: Duration::from_secs(600),
         propagation: Duration::from_secs(300),
         transient: common::TRANSIENT,
+        check: Some(Asked::of("Lambda has no problem with its source")),
         permits: &[
             Permit::look(&["lambda:ListEventSourceMappings"], &["*"]),
             Permit::look(&["lambda:ListTags"], &["lambda:{here}:event-source-mapping:*"]),
@@ -77,6 +79,10 @@ impl Resource for EventSource {
             ),
             Permit::delete(
                 &["lambda:DeleteEventSourceMapping"],
+                &["lambda:{here}:event-source-mapping:*"],
+            ),
+            Permit::check(
+                &["lambda:GetEventSourceMapping"],
                 &["lambda:{here}:event-source-mapping:*"],
             ),
         ],
@@ -216,6 +222,16 @@ impl Resource for EventSource {
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let send = cx.aws.lambda.delete_event_source_mapping().uuid(&live.id).send();
         send.await.map_err(op("DeleteEventSourceMapping")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.lambda.get_event_source_mapping().uuid(&live.id).send();
+        let answer = send.await.map_err(op("GetEventSourceMapping")).or_gone()?;
+        Ok(match answer.map(|answer| answer.last_processing_result.unwrap_or_default()) {
+            None => Verdict::Failed("it does not exist any more".into()),
+            Some(result) if result.starts_with("PROBLEM") => Verdict::Failed(result),
+            Some(result) => Verdict::Passed(result),
+        })
     }
 }
 

@@ -31,6 +31,7 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 mod convert;
 
@@ -128,6 +129,7 @@ impl Resource for Function {
         deadline: Duration::from_secs(900),
         propagation: Duration::from_secs(300),
         transient: common::TRANSIENT,
+        check: Some(Asked::of("its last update succeeded")),
         permits: &[
             Permit::look(&["lambda:GetAccountSettings", "lambda:ListFunctions"], &["*"]),
             Permit::look(
@@ -338,6 +340,13 @@ impl Resource for Function {
         }
         let send = cx.aws.lambda.delete_function().function_name(&live.id).send();
         send.await.map_err(op("DeleteFunction")).or_gone().map(drop)
+    }
+
+    async fn check(_: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        Ok(match &live.spec.failed_update {
+            Some(why) => Verdict::Failed(format!("the last update failed: {why}")),
+            None => Verdict::passed(),
+        })
     }
 }
 

@@ -26,6 +26,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 mod convert;
 mod remove;
@@ -172,6 +173,7 @@ impl Resource for Cluster {
             // The protection was lifted a moment ago.
             ("InvalidParameterCombination", "disable deletion protection"),
         ],
+        check: Some(Asked::at_aws("it is available", "databases")),
         permits: &[
             Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"], &["*"]),
             Permit::create(
@@ -384,6 +386,13 @@ impl Resource for Cluster {
             return Ok(());
         }
         common::awake(cx.aws, &live.id, remove(cx.aws, &live).await).await
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.rds.describe_db_clusters().db_cluster_identifier(&live.id).send();
+        let answer = send.await.map_err(op("DescribeDBClusters")).or_gone()?;
+        let found = answer.and_then(|answer| answer.db_clusters?.into_iter().next());
+        Ok(common::available(found.and_then(|found| found.status)))
     }
 }
 

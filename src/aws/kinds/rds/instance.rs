@@ -20,6 +20,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// An instance of an Aurora cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +77,7 @@ impl Resource for Instance {
             ("InvalidParameterValue", "service linked role"),
             ("KMSKeyNotAccessibleFault", ""),
         ],
+        check: Some(Asked::at_aws("it is available", "databases")),
         permits: &[
             Permit::look(
                 &[
@@ -211,6 +213,13 @@ impl Resource for Instance {
             }
             deleted => deleted.map(drop),
         }
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.rds.describe_db_instances().db_instance_identifier(&live.id).send();
+        let answer = send.await.map_err(op("DescribeDBInstances")).or_gone()?;
+        let found = answer.and_then(|answer| answer.db_instances?.into_iter().next());
+        Ok(common::available(found.and_then(|found| found.db_instance_status)))
     }
 }
 

@@ -32,6 +32,7 @@ use payctl_engine::model::naming::{NameRule, Shared};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,6 +132,7 @@ impl Resource for Bucket {
             ("MalformedPolicy", "principal"),
             ("InvalidTargetBucketForLogging", "does not exist"),
         ],
+        check: Some(Asked::of("it can be reached")),
         permits: &[
             Permit::look(&["s3:ListAllMyBuckets"], &["*"]),
             Permit::look(
@@ -182,6 +184,7 @@ impl Resource for Bucket {
                 ],
                 &["s3:::{name}/*"],
             ),
+            Permit::check(&["s3:ListBucket"], &["s3:::{name}"]),
         ],
         names: Some(NameRule {
             shared: Shared::World,
@@ -327,6 +330,14 @@ impl Resource for Bucket {
         empty::empty(cx.aws, &live.id).await.or_gone()?;
         let send = cx.aws.s3.delete_bucket().bucket(&live.id).send();
         send.await.map_err(op("DeleteBucket")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.s3.head_bucket().bucket(&live.id).send();
+        Ok(match send.await.map_err(op("HeadBucket")).or_gone()? {
+            Some(_) => Verdict::passed(),
+            None => Verdict::Failed("it does not exist any more".into()),
+        })
     }
 }
 

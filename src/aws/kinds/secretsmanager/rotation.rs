@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::primitives::{DateTime, DateTimeFormat as Format};
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// The rotation of a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +42,9 @@ pub(crate) struct Rotation {
 
 /// Tells the id of a rotation from that of its secret.
 const SUFFIX: &str = "#rotation";
+
+/// How many seconds late a rotation may be: AWS may begin it until the end of its day.
+const GRACE: i64 = 86_400;
 
 /// A schedule of so many days.
 pub(crate) fn every(days: u32) -> String {
@@ -68,6 +73,7 @@ impl Resource for Rotation {
             ("InvalidRequestException", "previous rotation"),
             ("InvalidRequestException", "Previous rotation"),
         ],
+        check: Some(Asked::of("the secret was rotated in time")),
         permits: &[
             Permit::look(&["secretsmanager:ListSecrets"], &["*"]),
             Permit::look(
@@ -149,6 +155,21 @@ impl Resource for Rotation {
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let call = cx.aws.secretsmanager.cancel_rotate_secret().secret_id(secret_of(&live.id));
         call.send().await.map_err(op("CancelRotateSecret")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let secret = described(cx.aws, None, secret_of(&live.id)).await?;
+        let due = secret.and_then(|secret| secret.next_rotation_date);
+        let Some(due) = due else {
+            return Ok(Verdict::NotRun("AWS does not say when the next rotation is due".into()));
+        };
+        let now = DateTime::from(cx.aws.now());
+        let day = due.fmt(Format::DateTime).unwrap_or_default();
+        Ok(if now.secs() > due.secs() + GRACE {
+            Verdict::Failed(format!("the rotation of {day} did not happen"))
+        } else {
+            Verdict::Passed(format!("the next rotation is on {day}"))
+        })
     }
 }
 

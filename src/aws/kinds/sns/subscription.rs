@@ -25,6 +25,7 @@ use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +79,7 @@ impl Resource for Subscription {
         listed_after_delete: true,
         deadline: Duration::from_secs(180),
         read_lag: Duration::from_secs(30),
+        check: Some(Asked::at_aws("it is confirmed", "mailboxes")),
         permits: &[
             Permit::look(
                 &["sns:GetSubscriptionAttributes", "sns:ListSubscriptions", "sns:ListTopics"],
@@ -195,6 +197,13 @@ impl Resource for Subscription {
         }
         let send = cx.aws.sns.unsubscribe().subscription_arn(&live.id).send();
         send.await.map_err(op("Unsubscribe")).or_gone().map(drop)
+    }
+
+    async fn check(_: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        Ok(match Pending::parse(&live.id) {
+            Some(_) => Verdict::Failed("it waits for its receiver to confirm it".into()),
+            None => Verdict::passed(),
+        })
     }
 }
 
