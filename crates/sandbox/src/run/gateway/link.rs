@@ -212,10 +212,8 @@ fn many(name: &str) -> String {
 fn response(answer: &Value, has_lists: bool) -> Option<Response> {
     let status = number(answer, "statusCode").and_then(|status| u16::try_from(status).ok())?;
     let body = answer["body"].as_str().unwrap_or_default();
-    let body = match answer["isBase64Encoded"] == true {
-        true => STANDARD.decode(body).ok()?,
-        false => body.as_bytes().to_vec(),
-    };
+    let is_encoded = answer["isBase64Encoded"] == true;
+    let body = if is_encoded { STANDARD.decode(body).ok()? } else { body.as_bytes().to_vec() };
     let mut response = Response { status, body, ..Response::default() };
     let headers = &answer[if has_lists { many("headers") } else { "headers".to_owned() }];
     for (name, value) in headers.as_object().into_iter().flatten() {
