@@ -101,7 +101,11 @@ fn a_survey_is_at_most_three_calls_deep() {
 }
 
 /// Surveys that need more calls one after the other, how many, and why.
-const DEEPER: &[(&str, u64, &str)] = &[];
+const DEEPER: &[(&str, u64, &str)] = &[(
+    "elb.listener_rule",
+    4,
+    "AWS lists rules by listener and listeners by load balancer, and tells no tags with them",
+)];
 
 #[test]
 fn unreadable_foreign_objects_matter_only_under_wanted_names() {
@@ -147,6 +151,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("InvalidVPCNetworkStateFault", "the network is still being made"),
     ("KMSInvalidStateException", "the key of the secret is being enabled again"),
     ("KMSKeyNotAccessibleFault", "a new key or its policy is not seen everywhere"),
+    ("PreconditionFailedException", "the function or the alias has changed since it was read"),
     ("ServiceNotActiveException", "a service of the same name is still draining"),
     ("UpdateInProgressException", "the capacity providers are still being changed"),
     ("WAFServiceLinkedRoleErrorException", "the role that delivers the log is still being made"),
