@@ -266,8 +266,11 @@ fn shifting(deployment: &str) -> String {
 const CANARY: &str = "strategy = \"canary\", alternate = \"green\", alarms = [\"errors\"], \
                       step_percent = 10, step_minutes = 5, bake_minutes = 5";
 
-/// The weights of blue and green in the rule.
+/// The weights of blue and green in the rule. The sandbox moves deployments on when somebody looks at them.
 async fn weights(sandbox: &Sandbox) -> (i32, i32) {
+    let ecs = aws_sdk_ecs::Client::new(&by_hand(sandbox));
+    let call = ecs.describe_services().cluster("dev-payment-cluster-main");
+    call.services("dev-payment-service-payment").send().await.expect("the service");
     let elb = aws_sdk_elasticloadbalancingv2::Client::new(&by_hand(sandbox));
     let balancers = elb.describe_load_balancers().send().await.expect("load balancers");
     let balancer = balancers.load_balancers()[0].load_balancer_arn().expect("an ARN");
