@@ -101,10 +101,13 @@ impl Builder<'_> {
         let path = &path.key("aliases").key(alias);
         let address = callee(key, Some(alias));
         let wanted = config.provisioned_concurrency.as_ref();
+        let release = Some(Release::of(function));
+        let (release, first) = if config.hold { (None, release) } else { (release, None) };
         let spec = Alias {
             name: Alias::name(&function.name, alias),
             function: Text::reference(callee(key, None), Output::Arn),
-            release: Release::of(function),
+            release,
+            first,
             keep_versions: Some(keep),
             provisioned: match wanted {
                 None => Some(0),

@@ -43,7 +43,8 @@ impl Builder<'_> {
                 let item = Item::new(Address::new("elb.listener", at.as_str()), &*name, path);
                 self.add(Item { after, ..item }, &spec);
                 for (rule, config) in &listener.rules {
-                    let spec = listener_rule(&at, config);
+                    let is_moved = self.is_moved(key, listener.port, rule);
+                    let spec = listener_rule(&at, config, is_moved);
                     let after = self.registered(config.forward.as_ref());
                     let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
                     let item = Item::new(address, format!("{name} {}", rule.0), path);
@@ -51,6 +52,13 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the deployments of a service move the weights of a rule.
+    fn is_moved(&self, balancer: &str, port: u16, rule: &str) -> bool {
+        let mut moved =
+            self.config.services.values().filter_map(|one| self.config.shifted_rule(one));
+        moved.any(|found| found == (balancer, port, rule))
     }
 
     /// The functions that must be registered before requests go to their target groups.
@@ -122,12 +130,17 @@ impl Builder<'_> {
     }
 }
 
-fn listener_rule(listener: &str, config: &Rule) -> listener_rule::ListenerRule {
+fn listener_rule(listener: &str, config: &Rule, is_moved: bool) -> listener_rule::ListenerRule {
+    let action = acted(config.action());
+    let groups = is_moved.then(|| action.groups());
+    let (action, first) = if is_moved { (None, Some(action)) } else { (Some(action), None) };
     listener_rule::ListenerRule {
         listener: Text::reference(Address::new("elb.listener", listener), Output::Arn),
         priority: config.priority,
         conditions: conditions(&config.when),
-        action: acted(config.action()),
+        action,
+        first,
+        groups,
     }
 }
 

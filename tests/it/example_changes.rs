@@ -162,9 +162,11 @@ pub const MIGRATION: Example = Example {
 };
 
 pub const BLUE_GREEN: Example = Example {
-    name: "migration",
-    envs: &["dev-bluegreen"],
+    name: "migration-blue-green",
+    envs: &["dev", "prod"],
     change: r#"
+        [functions.processing]
+        memory = 1024
         [load_balancers.main]
         listeners = [{ port = 80, forward = { blue = 75, green = 25 } }]
         [target_groups.green.health]
@@ -177,6 +179,8 @@ pub const BLUE_GREEN: Example = Example {
         "apigateway.stage/payments",
         "elb.listener/main-80",
         "elb.target_group/green",
+        "lambda.alias/processing-green",
+        "lambda.function/processing",
     ],
 };
 

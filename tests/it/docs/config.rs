@@ -224,7 +224,9 @@ from. [examples/full/full.toml](examples/full/full.toml) contains every key once
 
 - `extends = \"base.toml\"` builds on another file of the directory. Tables merge by key, and the
   file that extends wins. It replaces a list or a plain value as a whole. `base.toml` itself is not
-  an environment.
+  an environment, and neither is a file whose name an environment cannot have, such as one with an
+  underscore. So one key of an environment can choose one of several parts:
+  `extends = \"process_blue_green.toml\"` for `extends = \"process_direct.toml\"`.
 - A file with `[template]` serves every environment whose whole name matches its `pattern`:
   `payctl apply --env pr-123`. A name has at most 48 lower-case letters, digits and single dashes.
 - The header of an item names it: `[tables.transactions]`, `[queues.payments]`. A section may have

@@ -63,6 +63,18 @@ pub(crate) enum Action {
     Other(String),
 }
 
+impl Action {
+    /// The target groups that requests go to.
+    pub(crate) fn groups(&self) -> BTreeSet<Text> {
+        match self {
+            Self::Forward(forward) => {
+                forward.targets.iter().map(|share| share.group.clone()).collect()
+            }
+            Self::Redirect(_) | Self::Respond(_) | Self::Other(_) => BTreeSet::new(),
+        }
+    }
+}
+
 /// Targets and their shares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

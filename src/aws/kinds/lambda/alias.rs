@@ -40,8 +40,12 @@ pub(crate) struct Alias {
     /// The ARN of the function.
     pub function: Text,
     /// What the version runs that it names. All of it is empty if the alias names no published
-    /// version.
-    pub release: Release,
+    /// version. Not wanted of an alias that stays where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
+    /// What its first version runs, if it then stays where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Release>,
     /// How many versions stay beside those that aliases name; `None` if payctl did not make the
     /// alias.
     pub keep_versions: Option<u32>,
@@ -78,7 +82,8 @@ impl Alias {
         Self {
             name: Self::name(&function.name, "live"),
             function: Text::reference(Address::new(Function::META.kind, "sample"), Output::Arn),
-            release: Release::of(function),
+            release: Some(Release::of(function)),
+            first: None,
             keep_versions: Some(3),
             provisioned: Some(0),
             failed_provisioning: None,
@@ -99,10 +104,12 @@ impl Resource for Alias {
              not delete these while the version exists.",
             "If an alias divides its calls between two versions, payctl does not change the \
              weights, and refuses to point the alias to another version.",
+            "An alias with `hold` gets a version when payctl creates it, and stays there.",
             "Provisioned concurrency takes minutes. While Application Auto Scaling changes it, a \
              plan shows that AWS is still working on the alias.",
         ],
         immutable: &["name", "function"],
+        create_only: &["first"],
         tagged: false,
         failure_field: Some("failed_provisioning"),
         changed_outputs: &[("release", Output::Version)],
@@ -225,7 +232,8 @@ impl Resource for Alias {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let (function, alias) = common::parts(&self.name);
-        let (version, _) = self.released(cx.aws).await?;
+        let release = self.release.as_ref().or(self.first.as_ref());
+        let (version, _) = self.released(cx.aws, release.ok_or_else(unknown)?).await?;
         let call = cx
             .aws
             .lambda
@@ -241,8 +249,10 @@ impl Resource for Alias {
     /// The version first: provisioned concurrency follows the alias.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec;
-        if (&self.release, self.keep_versions) != (&now.release, now.keep_versions) {
-            return self.point(cx.aws, self.release != now.release).await;
+        let wanted = self.release.as_ref().or(now.release.as_ref());
+        let moves = wanted != now.release.as_ref();
+        if moves || self.keep_versions != now.keep_versions {
+            return self.point(cx.aws, wanted.filter(|_| moves)).await;
         }
         match self.provisioned.or(now.provisioned) {
             None | Some(0) => unprovision(cx.aws, &self.name).await,
@@ -289,48 +299,25 @@ impl Alias {
         common::keeping(self.keep_versions.unwrap_or_default())
     }
 
-    /// The newest version with the wanted release, which is published if there is none; and all
-    /// versions from before that.
-    async fn released(&self, aws: &Aws) -> Result<(u64, Versions), OpError> {
+    /// The newest version with a release, which is published if there is none; and all versions from
+    /// before that.
+    async fn released(&self, aws: &Aws, release: &Release) -> Result<(u64, Versions), OpError> {
         let (function, _) = common::parts(&self.name);
         let all = common::versions(aws, function).await?;
         let is_it = |(_, found): &&(u64, FunctionConfiguration)| {
-            Release::of_configuration(found.clone()) == self.release
+            Release::of_configuration(found.clone()) == *release
         };
         let number = match all.iter().find(is_it) {
             Some((number, _)) => *number,
-            None => self.publish(aws, function).await?,
+            None => publish(aws, function, release).await?,
         };
         is_ready(aws, function, number).await?;
         Ok((number, all))
     }
 
-    /// Publishes a version, if the function is what it is to be.
-    async fn publish(&self, aws: &Aws, function: &str) -> Result<u64, OpError> {
-        let answer = common::function(aws, function).await?;
-        let now = answer.and_then(|answer| answer.configuration);
-        let revision = now.as_ref().and_then(|now| now.revision_id.clone());
-        if now.map(Release::of_configuration).as_ref() != Some(&self.release) {
-            let message = format!("{function} is not yet as the config wants it");
-            return Err(OpError::new("GetFunction", ErrorClass::NotYet, "NotSettled", message));
-        }
-        let call = aws
-            .lambda
-            .publish_version()
-            .function_name(function)
-            .code_sha256(&self.release.code)
-            .set_revision_id(revision)
-            .description(PUBLISHED);
-        let made = call.send().await.map_err(op("PublishVersion"))?;
-        made.version.and_then(|number| number.parse().ok()).ok_or_else(|| {
-            let message = "AWS did not return the number of the new version";
-            OpError::new("PublishVersion", ErrorClass::Service, "NoVersion", message)
-        })
-    }
-
-    /// Points the alias to the wanted version, after the versions are gone that are no longer
-    /// needed: so nothing is left behind if this ends in between.
-    async fn point(&self, aws: &Aws, moves: bool) -> Result<(), OpError> {
+    /// Points the alias to the version of a release, or says only how many versions stay. First go the
+    /// versions that are no longer needed: so nothing is left behind if this ends in between.
+    async fn point(&self, aws: &Aws, release: Option<&Release>) -> Result<(), OpError> {
         let (function, alias) = common::parts(&self.name);
         let aliases = common::aliases(aws, function).await?;
         let is_this = |found: &&AliasConfiguration| found.name() == alias;
@@ -338,12 +325,19 @@ impl Alias {
             let message = format!("there is no alias {}", self.name);
             return Err(OpError::new("ListAliases", ErrorClass::NotFound, "NoAlias", message));
         };
-        if moves && !weights(now).is_empty() {
+        if release.is_some() && !weights(now).is_empty() {
             return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Divided", DIVIDED));
         }
-        let (version, older) = self.released(aws).await?;
+        let (version, older) = match release {
+            Some(release) => {
+                let (version, older) = self.released(aws, release).await?;
+                (Some(version), older)
+            }
+            None => (None, common::versions(aws, function).await?),
+        };
+        let stays = now.function_version().and_then(|number| number.parse().ok());
         let keep = self.keep_versions.unwrap_or_default();
-        for number in spare(keep, version, &older, &aliases, now) {
+        for number in spare(keep, version.or(stays).unwrap_or_default(), &older, &aliases, now) {
             common::delete_version(aws, function, number).await?;
         }
         let call = aws
@@ -351,11 +345,39 @@ impl Alias {
             .update_alias()
             .function_name(function)
             .set_name(alias.map(str::to_owned))
-            .set_function_version(moves.then(|| version.to_string()))
+            .set_function_version(version.map(|number| number.to_string()))
             .description(self.words())
             .set_revision_id(now.revision_id.clone());
         call.send().await.map_err(op("UpdateAlias")).map(drop)
     }
+}
+
+/// Publishes a version, if the function is what it is to be.
+async fn publish(aws: &Aws, function: &str, release: &Release) -> Result<u64, OpError> {
+    let answer = common::function(aws, function).await?;
+    let now = answer.and_then(|answer| answer.configuration);
+    let revision = now.as_ref().and_then(|now| now.revision_id.clone());
+    if now.map(Release::of_configuration).as_ref() != Some(release) {
+        let message = format!("{function} is not yet as the config wants it");
+        return Err(OpError::new("GetFunction", ErrorClass::NotYet, "NotSettled", message));
+    }
+    let call = aws
+        .lambda
+        .publish_version()
+        .function_name(function)
+        .code_sha256(&release.code)
+        .set_revision_id(revision)
+        .description(PUBLISHED);
+    let made = call.send().await.map_err(op("PublishVersion"))?;
+    made.version.and_then(|number| number.parse().ok()).ok_or_else(|| {
+        let message = "AWS did not return the number of the new version";
+        OpError::new("PublishVersion", ErrorClass::Service, "NoVersion", message)
+    })
+}
+
+/// An alias that nobody wants to name a version.
+fn unknown() -> OpError {
+    OpError::new("CreateAlias", ErrorClass::Invalid, "NoRelease", "the alias names no version")
 }
 
 /// Why an alias does not move.
@@ -471,7 +493,8 @@ async fn describe(
         spec: Alias {
             name,
             function: common::arn_of(aws, function).into(),
-            release: release.map(Release::of_configuration).unwrap_or_default(),
+            release: Some(release.map(Release::of_configuration).unwrap_or_default()),
+            first: None,
             keep_versions: common::kept_by(&alias),
             provisioned: Some(
                 calls.and_then(|calls| u32::try_from(calls).ok()).unwrap_or_default(),
