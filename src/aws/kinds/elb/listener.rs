@@ -6,6 +6,7 @@
 //! certificate with a listener; another call returns all. A load balancer deletes its listeners.
 
 mod convert;
+pub(super) mod moved;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -47,6 +48,9 @@ pub(crate) struct Listener {
     pub tls_policy: Option<String>,
     /// The action for a request.
     pub action: Action,
+    /// The shift that moves the weights of the action, if one does: an apply then leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
 }
 
 /// The action for a request.
@@ -121,8 +125,13 @@ impl Resource for Listener {
             "AWS may not find a new certificate for a while; payctl waits.",
             "payctl manages the default action and the rules of the config. Rules of others stay as \
              they are.",
+            "If a section of `[shifts]` names the listener, an apply leaves its weights to `payctl shift`, \
+             and refuses to change its target groups while a run of it is at work.",
         ],
         immutable: &["load_balancer"],
+        create_only: &["shift"],
+        moved: Some(moved::moved),
+        under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
@@ -186,6 +195,7 @@ impl Resource for Listener {
                 targets: BTreeSet::from([share]),
                 sticky_seconds: None,
             }),
+            shift: None,
         }
     }
 
@@ -262,14 +272,21 @@ impl Resource for Listener {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = live.spec.other_certificates.clone();
-        if (Self { other_certificates: now.clone(), ..self.clone() }) != live.spec {
+        let action = moved::action(self.shift.as_deref(), &self.action, &live.spec.action);
+        let want =
+            Self { other_certificates: now.clone(), shift: None, action, ..self.clone() };
+        if want != live.spec {
+            let keeps = self.shift.is_some() && want.action == live.spec.action;
+            if self.shift.is_some() && !keeps {
+                moved::unclaimed("ModifyListener", &live.tags)?;
+            }
             let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
             let call = call
                 .port(self.port.into())
                 .protocol(self.protocol.as_str().into())
                 .set_certificates(self.certificates())
                 .set_ssl_policy(self.tls_policy.clone())
-                .default_actions(self.action.to_aws());
+                .set_default_actions((!keeps).then(|| vec![want.action.to_aws()]));
             call.send().await.map_err(op("ModifyListener"))?;
         }
         let Some(wanted) = &self.other_certificates else { return Ok(()) };

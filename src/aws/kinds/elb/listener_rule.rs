@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::convert::to_live;
 use super::common;
-use super::listener::{self, Action, Forward, Redirect, Respond, Share};
+use super::listener::{self, Action, Forward, Redirect, Respond, Share, moved};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -44,6 +44,9 @@ pub(crate) struct ListenerRule {
     pub conditions: BTreeSet<Condition>,
     /// The action for a request.
     pub action: Action,
+    /// The shift that moves the weights of the action, if one does: an apply then leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
 }
 
 /// A condition: one of the values must match.
@@ -104,8 +107,13 @@ impl Resource for ListenerRule {
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
             "payctl leaves rules alone that others add to a listener, but they take priorities.",
+            "If a section of `[shifts]` names the rule, an apply leaves its weights to `payctl shift`, and \
+             refuses to change its target groups while a run of it is at work.",
         ],
         immutable: &["listener"],
+        create_only: &["shift"],
+        moved: Some(moved::moved),
+        under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
@@ -163,6 +171,7 @@ impl Resource for ListenerRule {
             priority: 10,
             conditions: BTreeSet::from([Condition::Path(set(&["/payments/*", "/refunds"]))]),
             action: Action::Forward(Forward { targets, sticky_seconds: None }),
+            shift: None,
         }
     }
 
@@ -245,9 +254,13 @@ impl Resource for ListenerRule {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (now, aws) = (&live.spec, &cx.aws.elasticloadbalancingv2);
-        if self.conditions != now.conditions || self.action != now.action {
+        let wanted = moved::action(self.shift.as_deref(), &self.action, &now.action);
+        let action = (wanted != now.action).then(|| vec![wanted.to_aws()]);
+        if self.shift.is_some() && action.is_some() {
+            moved::unclaimed("ModifyRule", &live.tags)?;
+        }
+        if self.conditions != now.conditions || action.is_some() {
             let conditions = (self.conditions != now.conditions).then(|| self.conditions());
-            let action = (self.action != now.action).then(|| vec![self.action.to_aws()]);
             let call = aws.modify_rule().rule_arn(&live.id);
             let send = call.set_conditions(conditions).set_actions(action).send();
             send.await.map_err(op("ModifyRule"))?;
