@@ -113,6 +113,8 @@ impl Builder<'_> {
             },
             failed_provisioning: None,
             weights: BTreeMap::new(),
+            shift: self.shift_of_alias(key, alias),
+            candidate: None,
         };
         let name = spec.name.clone();
         self.add(Item::new(address.clone(), name.clone(), path), &spec);

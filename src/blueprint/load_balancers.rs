@@ -36,14 +36,16 @@ impl Builder<'_> {
             let item = Item::new(address, name.clone(), path);
             self.add(Item { after: self.around(config), ..item }, &spec);
             for listener in &config.listeners {
-                let spec = self.listener(key, config.kind, listener);
+                let mut spec = self.listener(key, config.kind, listener);
+                spec.shift = self.shift_of_listener(key, listener.port);
                 let at = format!("{}-{}", key.0, listener.port);
                 let name = format!("{name}:{}", listener.port);
                 let after = self.registered(listener.forward.as_ref());
                 let item = Item::new(Address::new("elb.listener", at.as_str()), &*name, path);
                 self.add(Item { after, ..item }, &spec);
                 for (rule, config) in &listener.rules {
-                    let spec = listener_rule(&at, config);
+                    let mut spec = listener_rule(&at, config);
+                    spec.shift = self.shift_of_rule(key, listener.port, rule);
                     let after = self.registered(config.forward.as_ref());
                     let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
                     let item = Item::new(address, format!("{name} {}", rule.0), path);
@@ -118,6 +120,7 @@ impl Builder<'_> {
             other_certificates: others.filter(|_| protocol.is_secure()),
             tls_policy: protocol.is_secure().then(|| config.tls_policy.clone()),
             action: acted(config.action()),
+            shift: None,
         }
     }
 }
@@ -128,6 +131,7 @@ fn listener_rule(listener: &str, config: &Rule) -> listener_rule::ListenerRule {
         priority: config.priority,
         conditions: conditions(&config.when),
         action: acted(config.action()),
+        shift: None,
     }
 }
 

@@ -273,8 +273,7 @@ impl Resource for Listener {
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = live.spec.other_certificates.clone();
         let action = moved::action(self.shift.as_deref(), &self.action, &live.spec.action);
-        let want =
-            Self { other_certificates: now.clone(), shift: None, action, ..self.clone() };
+        let want = Self { other_certificates: now.clone(), shift: None, action, ..self.clone() };
         if want != live.spec {
             let keeps = self.shift.is_some() && want.action == live.spec.action;
             if self.shift.is_some() && !keeps {

@@ -15,7 +15,7 @@ use aws_sdk_lambda::types::{
     AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration,
     ProvisionedConcurrencyStatusEnum, State,
 };
-use futures::future::{join, try_join3, try_join_all};
+use futures::future::{join, try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -22,7 +22,10 @@ pub(in crate::aws::kinds::elb) fn moved(want: &Value, live: &Value) -> Option<Va
 }
 
 /// What a plan says of weights that belong to a shift.
-pub(in crate::aws::kinds::elb) fn under_way(want: &Value, live: &Value) -> Option<(String, String)> {
+pub(in crate::aws::kinds::elb) fn under_way(
+    want: &Value,
+    live: &Value,
+) -> Option<(String, String)> {
     let shift = want.get("shift").and_then(Value::as_str)?;
     let Action::Forward(now) = parsed(live)? else { return None };
     let shares = now.targets.iter().map(|one| format!("{} {}", name(&one.group), one.weight));
