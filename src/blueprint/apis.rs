@@ -12,13 +12,12 @@ use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, St
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
 use crate::config::KeyPath;
 use crate::config::schema::apis::{Api, ApiThrottle, FunctionPermissions, Usage};
-use crate::config::schema::text::CalleeRef;
 use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
 
-use super::functions::callee;
+use super::functions::named_callee;
 use super::network::id;
 use super::permissions::Caller;
 use super::{Builder, Item, naming};
@@ -206,14 +205,11 @@ impl Builder<'_> {
 
     /// The permissions of an API. Its id is followed by `STAGE/METHOD/PATH`, or `authorizers/ID`.
     fn callers_of(&mut self, key: &str, config: &Api) {
-        let called = |it: &CalleeRef| {
-            let (function, alias) = it.parts();
-            callee(function, alias)
-        };
         let routes = config.routes.iter();
-        let routes = routes.filter_map(|(route, it)| Some((route, called(it.function.as_ref()?))));
+        let routes =
+            routes.filter_map(|(route, it)| Some((route, named_callee(it.function.as_ref()?))));
         let authorizers = config.authorizers.values();
-        let authorizers = authorizers.filter_map(|it| it.function.as_ref()).map(called);
+        let authorizers = authorizers.filter_map(|it| it.function.as_ref()).map(named_callee);
         let mut callers = BTreeSet::new();
         match config.function_permissions {
             // One statement for each function, for any number of routes: the size of a policy is limited.

@@ -10,7 +10,7 @@ use crate::config::schema::events::EventRule;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
-use super::functions::{callee, callee_arn};
+use super::functions::{callee_arn, named_callee};
 use super::permissions::Caller;
 use super::{Builder, Item};
 
@@ -32,8 +32,7 @@ impl Builder<'_> {
                 // The permission need not wait for the rule: its ARN follows from its name.
                 let source = self.own_arn("events.rule", &name);
                 let caller = Caller { sid: sid(key), service: "events.amazonaws.com", source };
-                let (function, alias) = function.parts();
-                self.may_call(callee(function, alias), caller);
+                self.may_call(named_callee(function), caller);
             }
             self.add(Item::new(address, name, path), &spec);
         }

@@ -155,6 +155,12 @@ impl Builder<'_> {
     }
 }
 
+/// The function or alias that a section names.
+pub(super) fn named_callee(named: &CalleeRef) -> Address {
+    let (function, alias) = named.parts();
+    callee(function, alias)
+}
+
 /// A function, or an alias of it.
 pub(super) fn callee(function: &str, alias: Option<&str>) -> Address {
     match alias {
@@ -165,8 +171,7 @@ pub(super) fn callee(function: &str, alias: Option<&str>) -> Address {
 
 /// The ARN of the function or alias that a section names.
 pub(super) fn callee_arn(named: &CalleeRef) -> Text {
-    let (function, alias) = named.parts();
-    Text::reference(callee(function, alias), Output::Arn)
+    Text::reference(named_callee(named), Output::Arn)
 }
 
 /// Lambda measures how much of the provisioned concurrency is in use, from 0 to 1.

@@ -10,11 +10,11 @@ use crate::aws::kinds::elb::target::Target;
 use crate::aws::kinds::elb::target_group as target;
 use crate::config::KeyPath;
 use crate::config::schema::target_groups::{Health, TargetGroup};
-use crate::config::schema::text::FunctionRef;
 use crate::words::target_groups::TargetProtocol;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
+use super::functions::named_callee;
 use super::network::vpc;
 use super::permissions::Caller;
 use super::{Builder, Item, naming};
@@ -31,27 +31,29 @@ impl Builder<'_> {
             let stem = self.item_name(GROUP, key, config.name.as_ref(), path);
             let limit = naming::rule(GROUP).limit;
             let stem = naming::shorten(&stem, &self.scope, limit - DIGEST - 1);
-            let function = config.function.as_ref().map(|function| {
-                self.physical_name(&Address::new("lambda.function", function.0.as_str()))
-            });
-            let name = format!("{stem}-{}", fixed(config, function.as_deref()));
+            let function = config.function.as_ref().map(named_callee);
+            let called = function.as_ref().map(|function| self.physical_name(function));
+            let name = format!("{stem}-{}", fixed(config, called.as_deref()));
             let address = Address::new(GROUP, key.0.as_str());
             self.add(Item::new(address, name.clone(), path), &target_group(config, name.clone()));
-            if let Some(function) = &config.function {
+            if let Some(function) = function {
                 self.function_target(key, &name, function, path);
             }
         }
     }
 
     /// The function as the target of a group. The load balancer must be allowed to call it before.
-    fn function_target(&mut self, key: &str, name: &str, function: &FunctionRef, path: &KeyPath) {
-        let arn = |kind: &str, name: &str| Text::reference(Address::new(kind, name), Output::Arn);
-        let group = arn(GROUP, key);
+    fn function_target(&mut self, key: &str, name: &str, function: Address, path: &KeyPath) {
+        let group = Text::reference(Address::new(GROUP, key), Output::Arn);
         let (sid, service) = (format!("target-group-{key}"), "elasticloadbalancing.amazonaws.com");
-        self.may_call(function, Caller { sid, service, source: group.clone() });
-        let spec = Target { group, function: arn("lambda.function", function) };
+        let permissions = Address::new("lambda.permissions", function.name.as_str());
+        let spec = Target {
+            group: group.clone(),
+            function: Text::reference(function.clone(), Output::Arn),
+        };
+        self.may_call(function, Caller { sid, service, source: group });
         let mut item = Item::new(Address::new("elb.target", key), name, path);
-        item.after.insert(Address::new("lambda.permissions", &*function.0));
+        item.after.insert(permissions);
         self.add(item, &spec);
     }
 }

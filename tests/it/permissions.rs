@@ -24,6 +24,7 @@ use crate::support::{
 };
 
 mod lines;
+mod lives;
 
 fn guard_of(statements: &[Statement]) -> Guard {
     Guard::of(&document(statements)).expect("the sandbox knows the language of these policies")

@@ -4,7 +4,7 @@ use super::Rules;
 use super::load_balancers::NAME;
 use crate::config::key_path::KeyPath;
 use crate::config::schema::target_groups::{Health, TargetGroup};
-use crate::config::schema::text::{FunctionRef, ItemName};
+use crate::config::schema::text::{CalleeRef, ItemName};
 use crate::words::target_groups::TargetProtocol;
 
 impl Rules<'_> {
@@ -38,7 +38,7 @@ impl Rules<'_> {
     }
 
     /// A function has neither ports nor connections.
-    fn function_group(&mut self, path: &KeyPath, config: &TargetGroup, function: &FunctionRef) {
+    fn function_group(&mut self, path: &KeyPath, config: &TargetGroup, function: &CalleeRef) {
         let health = path.key("health");
         let keys = [
             (path, "port"),
@@ -56,14 +56,15 @@ impl Rules<'_> {
                 self.say(&path.key(key), message, "remove it");
             }
         }
-        let called = self.config.functions.get(&ItemName(function.0.clone()));
+        let (function, _) = function.parts();
+        let called = self.config.functions.get(&ItemName(function.to_owned()));
         let (Some(checks), Some(called)) = (config.checks(), called) else { return };
         let (interval, _) = config.pace(&checks);
         if interval <= called.timeout {
             let message = format!(
                 "the interval of {interval} s is not more than the timeout of the function \
-                 `{}`, {} s",
-                function.0, called.timeout
+                 `{function}`, {} s",
+                called.timeout
             );
             self.say(&health.key("interval"), message, "increase it");
         }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{FunctionRef, HealthCodes, PhysicalName};
+use super::text::{CalleeRef, HealthCodes, PhysicalName};
 use crate::words::target_groups::{TargetProtocol, TargetType};
 
 /// A target group: the targets that a load balancer sends requests to. With `function`, the target is
@@ -15,9 +15,9 @@ pub struct TargetGroup {
     /// of the settings that AWS cannot change (port, protocol, type, function), so that a replacement can
     /// coexist.
     pub name: Option<PhysicalName>,
-    /// The function that handles the requests of an application load balancer. payctl registers it
+    /// The function, or the alias `function:alias`, that handles the requests of an application load balancer. payctl registers it
     /// and allows the load balancer to call it.
-    pub function: Option<FunctionRef>,
+    pub function: Option<CalleeRef>,
     /// Whether the function gets and returns headers and query parameters as lists of values (function
     /// only). Default: false.
     pub multi_value_headers: Option<bool>,

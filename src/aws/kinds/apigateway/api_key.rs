@@ -37,10 +37,8 @@ impl Resource for ApiKey {
         can_duplicate: true,
         data: Some("the value of the key"),
         permits: &[
-            Permit::look(
-                &["apigateway:GET"],
-                &["apigateway:{region}::/apikeys", "apigateway:{region}::/apikeys/*"],
-            ),
+            Permit::look(&["apigateway:GET"], &["apigateway:{region}::/apikeys"]),
+            Permit::watch(&["apigateway:GET"], &["apigateway:{region}::/apikeys/*"]),
             Permit::create(&["apigateway:POST"], &["apigateway:{region}::/apikeys"]),
             Permit::change(&["apigateway:PATCH"], &["apigateway:{region}::/apikeys/*"]),
             Permit::set(&["apigateway:PUT"], &["apigateway:{region}::/tags/*"]),

@@ -47,10 +47,8 @@ impl Resource for VpcLink {
         deadline: Duration::from_secs(1200),
         transient: &[("BadRequestException", "referenced"), ("BadRequestException", "in use")],
         permits: &[
-            Permit::look(
-                &["apigateway:GET"],
-                &["apigateway:{region}::/vpclinks", "apigateway:{region}::/vpclinks/*"],
-            ),
+            Permit::look(&["apigateway:GET"], &["apigateway:{region}::/vpclinks"]),
+            Permit::watch(&["apigateway:GET"], &["apigateway:{region}::/vpclinks/*"]),
             Permit::create(&["apigateway:POST"], &["apigateway:{region}::/vpclinks"]),
             Permit::create(&["ec2:DescribeSecurityGroups", "ec2:DescribeSubnets"], &["*"]),
             Permit::create(

@@ -85,14 +85,8 @@ impl Resource for Instance {
             ("InvalidParameterValue", "has no associated IAM Roles"),
         ],
         permits: &[
-            Permit::look(
-                &[
-                    "ec2:DescribeInstanceStatus",
-                    "ec2:DescribeInstanceTypeOfferings",
-                    "ec2:DescribeInstances",
-                ],
-                &["*"],
-            ),
+            Permit::look(&["ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstances"], &["*"]),
+            Permit::watch(&["ec2:DescribeInstanceStatus"], &["*"]),
             Permit::look(&["ec2:DescribeInstanceAttribute"], &["ec2:{here}:instance/*"]),
             Permit::create(
                 &["ec2:RunInstances"],

@@ -143,10 +143,7 @@ impl Resource for Service {
                 &["ecs:UntagResource", "ecs:UpdateService"],
                 &["ecs:{here}:service/{ecs.cluster}/*"],
             ),
-            Permit::delete(
-                &["ecs:DeleteService", "ecs:UpdateService"],
-                &["ecs:{here}:service/{ecs.cluster}/*"],
-            ),
+            Permit::delete(&["ecs:DeleteService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
         ],
         names: Some(named("service")),
         section: "services",

@@ -146,7 +146,6 @@ impl Resource for Bucket {
                 ],
                 &["s3:::{seen}"],
             ),
-            Permit::look(&["s3:ListBucketVersions"], &["s3:::{seen}"]),
             Permit::create(
                 &["s3:CreateBucket", "s3:PutBucketOwnershipControls", "s3:TagResource"],
                 &["s3:::{name}"],
