@@ -16,10 +16,10 @@ use super::{Builder, Facts};
 /// A shift as the config asks for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shift {
-    /// What divides the traffic: a listener, a rule or an alias.
+    /// What divides the traffic: a listener, a rule, an alias or a stage.
     pub divider: Address,
-    /// The target groups from which and to which it moves, by their names in the config. An alias has
-    /// none.
+    /// The target groups from which and to which it moves, by their names in the config. An alias
+    /// and a stage have none.
     pub groups: Option<(String, String)>,
     /// The shares of the side that traffic moves to, in percent.
     pub steps: Vec<u8>,
@@ -114,6 +114,11 @@ impl Builder<'_> {
         self.shift_of(&callee(function, Some(name)))
     }
 
+    /// The shift that moves the requests of the stage of an API, if one does.
+    pub(super) fn shift_of_stage(&self, api: &str) -> Option<String> {
+        self.shift_of(&stage(api))
+    }
+
     fn shift_of(&self, what: &Address) -> Option<String> {
         let mut all = self.config.shifts.iter();
         all.find(|(_, shift)| divider(shift).as_ref() == Some(what)).map(|(name, _)| name.0.clone())
@@ -128,8 +133,15 @@ fn divider(config: &Config) -> Option<Address> {
     if let Some((balancer, port, name)) = config.rule.as_ref().and_then(|it| it.parts()) {
         return Some(rule(balancer, port, name));
     }
+    if let Some(api) = &config.stage {
+        return Some(stage(api));
+    }
     let (function, name) = config.alias.as_ref()?.parts();
     Some(callee(function, Some(name?)))
+}
+
+fn stage(api: &str) -> Address {
+    Address::new("apigateway.stage", api)
 }
 
 fn listener(balancer: &str, port: u16) -> Address {

@@ -122,8 +122,14 @@ impl<'a> Road<'a> {
         let groups = shift.groups.iter().flat_map(|(from, to)| [group(from), group(to)]);
         let probe = shift.probe.as_ref().filter(|_| watches);
         let asked = probe.iter().flat_map(|probe| probe.url.refs()).map(|one| one.to.clone());
-        let divider = shift.divider.clone();
-        let live = session.live(groups.chain(asked).chain([divider])).await?;
+        let live = session.live(groups.chain(asked).chain([shift.divider.clone()])).await?;
+        let id = live[&shift.divider].id.clone();
+        let divider = match shift.divider.kind.as_str() {
+            "elb.listener" => Divider::Listener(id),
+            "elb.listener_rule" => Divider::Rule(id),
+            "apigateway.stage" => Divider::Stage(id),
+            _ => Divider::Alias(id),
+        };
         let (from, to) = match &shift.groups {
             Some((from, to)) => {
                 let side = |name: &String| Side {
@@ -132,17 +138,11 @@ impl<'a> Road<'a> {
                 };
                 (side(from), side(to))
             }
-            None => versions(session, name, &live[&shift.divider].id).await?,
+            None => given(session, name, &divider).await?,
         };
         let (from, to) = directed(from, to, direction)?;
         let sources =
             if watches { sources(cx, session, shift, &live).await? } else { Sources::default() };
-        let id = live[&shift.divider].id.clone();
-        let divider = match shift.divider.kind.as_str() {
-            "elb.listener" => Divider::Listener(id),
-            "elb.listener_rule" => Divider::Rule(id),
-            _ => Divider::Alias(id),
-        };
         let sides = Sides { from: from.name.clone(), to: to.name.clone() };
         let traffic = traffic::traffic(session.provider.aws(), divider, from, to, sources);
         Ok(Self { shift, sides, traffic })
@@ -164,15 +164,15 @@ fn output(live: &BTreeMap<Address, Live>, address: &Address, output: Output) -> 
     live.get(address).and_then(|live| live.outputs.get(&output)).cloned().unwrap_or_default()
 }
 
-/// The versions between which an alias divides its calls.
-async fn versions(session: &Session, name: &str, alias: &str) -> Result<(Side, Side), CliError> {
-    let sides = traffic::sides(session.provider.aws(), alias).await;
-    let sides = sides.map_err(|error| CliError::cloud(format!("read {alias}"), &error))?;
+/// The sides of an alias or a stage, which tells them.
+async fn given(session: &Session, name: &str, divider: &Divider) -> Result<(Side, Side), CliError> {
+    let sides = traffic::sides(session.provider.aws(), divider).await;
+    let sides =
+        sides.map_err(|error| CliError::cloud(format!("read the shift `{name}`"), &error))?;
     sides.ok_or_else(|| {
-        let title = format!("the shift `{name}` has nothing to move: {alias} names one version");
-        CliError::new(ErrorKind::User, title).hinted(
-            "change the function and run payctl apply: the alias then gets a second version",
-        )
+        let title = format!("the shift `{name}` has nothing to move: all traffic is on one side");
+        CliError::new(ErrorKind::User, title)
+            .hinted("change the function or the API and run payctl apply: that adds the other side")
     })
 }
 

@@ -78,6 +78,10 @@ fn shifts_that_could_not_work_are_refused() {
     check(&on("alias = \"f:live\""), "`from` is only for listeners and rules (remove it");
     check(&with("alias = \"f\""), "a function alone does not divide its calls (name an alias");
     check(&with("alias = \"f:life\""), "[functions.f.aliases] has no `life` (did you mean `live`?");
+    check(&with("stage = \"pays\""), "[apis] has no `pays`");
+    let api = "[apis.pay.routes.\"GET /\"]\nfunction = \"f\"\n";
+    let figures = with(&format!("stage = \"pay\"\nlimits = {{ p99 = 2 }}\n{api}"));
+    check(&figures, "AWS has no figures for each deployment of a stage (remove them, and use");
     check(&with("listener = \"front:80\"\nto = \"green\""), "the shift of a listener needs `from`");
     check(&with("rule = \"front:80:beta\"\nfrom = \"blue\""), "the shift of a rule needs `to`");
     let same = "listener = \"front:80\"\nfrom = \"blue\"\nto = \"blue\"";
@@ -402,14 +406,13 @@ fn an_alias_gets_new_versions_and_the_shift_moves_the_calls() {
         let sandbox = Sandbox::in_memory();
         let (provider, blueprint) = release(&sandbox, 512).await;
         let name = live(&provider, &blueprint, "lambda.alias", "f-live").await;
-        let aws = provider.aws();
-        assert_eq!(sides(aws, &name).await.expect("the alias"), None);
+        let (aws, divider) = (provider.aws(), Divider::Alias(name));
+        assert_eq!(sides(aws, &divider).await.expect("the alias"), None);
 
         let between = async || {
-            let (from, to) = sides(aws, &name).await.expect("the alias").expect("two versions");
+            let (from, to) = sides(aws, &divider).await.expect("the alias").expect("two versions");
             let names = (from.name.clone(), to.name.clone());
-            let divider = Divider::Alias(name.clone());
-            (traffic(aws, divider, from, to, Sources::default()), names)
+            (traffic(aws, divider.clone(), from, to, Sources::default()), names)
         };
         release(&sandbox, 600).await;
         let (road, names) = between().await;
@@ -454,6 +457,63 @@ fn an_alias_gets_new_versions_and_the_shift_moves_the_calls() {
         // A set that rests on an old look changes nothing.
         let error = road.set(&standing, standing.weights).await.expect_err("an old revision");
         assert!(error.passes() && error.code.contains("Precondition"), "{error}");
+    });
+}
+
+/// An API with this description of its stage and a route, and a shift of it.
+fn deployed(path: &str) -> tempfile::TempDir {
+    let routes = format!("[apis.pay.routes.\"GET /{path}\"]\nfunction = \"f\"\n");
+    environment(&format!("[shifts.pay]\nstage = \"pay\"\n{routes}"))
+}
+
+async fn deploy(sandbox: &Sandbox, path: &str) -> (AwsProvider, Blueprint) {
+    let folder = deployed(path);
+    let (provider, blueprint) = applied(sandbox, folder.path()).await;
+    expect_settled(&provider, &blueprint, &format!("the deployment of {path}")).await;
+    (provider, blueprint)
+}
+
+#[test]
+fn a_stage_gets_new_deployments_and_the_shift_moves_the_requests() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let (provider, blueprint) = deploy(&sandbox, "one").await;
+        let address = Address::new("apigateway.stage", "pay");
+        let snapshot = survey(&provider, &blueprint.resources).await.expect("a survey");
+        let id = snapshot.get(&address).expect("a stage")[0].live.id.clone();
+        let (aws, divider) = (provider.aws(), Divider::Stage(id));
+        assert_eq!(sides(aws, &divider).await.expect("the stage"), None);
+
+        let between = async || {
+            let (from, to) = sides(aws, &divider).await.expect("the stage").expect("a canary");
+            let ids = (from.id.clone(), to.id.clone());
+            (traffic(aws, divider.clone(), from, to, Sources::default()), ids)
+        };
+        deploy(&sandbox, "two").await;
+        let (road, (_, second)) = between().await;
+        assert_eq!(weights(&*road).await, (10_000, 0));
+        let report = moved(&*road, &order("1")).await;
+        assert_eq!((&report.end, percents(&report)), (&End::Done, vec![10, 50, 100]));
+        let (_, same) = deploy(&sandbox, "two").await;
+        let plan = plan_now(&provider, &same, Purpose::Apply).await;
+        assert!(plan.changes.is_empty(), "{:?}", plan.changes);
+        // The next one begins where the last one ended.
+        deploy(&sandbox, "three").await;
+        let (road, (third, _)) = between().await;
+        assert_eq!(third, second);
+        assert_eq!(weights(&*road).await, (10_000, 0));
+        let mut some = order("2");
+        some.steps = some.steps.until(10).expect("a step");
+        assert_eq!(moved(&*road, &some).await.end, End::Done);
+        let folder = deployed("four");
+        let (provider, next) = configured(&sandboxed(&sandbox), folder.path(), "dev").await;
+        let plan = plan_now(&provider, &next, Purpose::Apply).await;
+        let failed = format!("{:?}", carry_out(&provider, &plan).await.failed);
+        assert!(failed.contains("its canary gets 10%"), "{failed}");
+        assert_eq!(taken_back(&*road).await.end, End::Done);
+        assert_eq!(weights(&*road).await, (10_000, 0));
+        run(&provider, &next, Purpose::Apply).await;
+        expect_settled(&provider, &next, "the deployment after the way back").await;
     });
 }
 

@@ -118,7 +118,7 @@ impl Road for Versions {
         None
     }
 
-    fn metrics(&self) -> (Metrics, Metrics) {
+    fn metrics(&self) -> Option<(Metrics, Metrics)> {
         let of = |version: &str| Metrics {
             namespace: "AWS/Lambda",
             dimensions: vec![
@@ -131,7 +131,7 @@ impl Road for Versions {
             time: "Duration",
             unit: 0.001,
         };
-        (of(&self.from), of(&self.to))
+        Some((of(&self.from), of(&self.to)))
     }
 }
 

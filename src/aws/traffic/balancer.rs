@@ -84,7 +84,7 @@ impl Road for Actions {
         Some(answer.map(|answer| counted(answer.target_health_descriptions.unwrap_or_default())))
     }
 
-    fn metrics(&self) -> (Metrics, Metrics) {
+    fn metrics(&self) -> Option<(Metrics, Metrics)> {
         let of = |group: &str| Metrics {
             namespace: "AWS/ApplicationELB",
             dimensions: vec![
@@ -96,7 +96,7 @@ impl Road for Actions {
             time: "TargetResponseTime",
             unit: 1.0,
         };
-        (of(&self.from), of(&self.to))
+        Some((of(&self.from), of(&self.to)))
     }
 }
 

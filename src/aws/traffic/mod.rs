@@ -19,6 +19,7 @@ mod alias;
 mod balancer;
 mod figures;
 mod probe;
+mod stage;
 
 /// What a shift needs beside the right to look at what it moves.
 pub const PERMITS: &[Permit] = &[
@@ -56,6 +57,8 @@ pub const PERMITS: &[Permit] = &[
         ],
         &["lambda:{here}:function:{lambda.function}"],
     ),
+    Permit::change(&["apigateway:PATCH"], &["apigateway:{region}::/restapis/*"]),
+    Permit::change(&["apigateway:DELETE", "apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
 ];
 
 /// How long one source may take.
@@ -70,6 +73,8 @@ pub enum Divider {
     Rule(String),
     /// An alias of a function, `FUNCTION:ALIAS`.
     Alias(String),
+    /// A stage of an API, `API/STAGE`.
+    Stage(String),
 }
 
 /// One side.
@@ -77,7 +82,7 @@ pub enum Divider {
 pub struct Side {
     /// How people call it.
     pub name: String,
-    /// What it is: the ARN of a target group, the number of a version.
+    /// What it is: the ARN of a target group, the number of a version, the id of a deployment.
     pub id: String,
 }
 
@@ -92,9 +97,14 @@ pub struct Sources {
     pub figures: bool,
 }
 
-/// The sides of an alias: the version that it names, and the other one. `None` if there is no other.
-pub async fn sides(aws: &Aws, alias: &str) -> Result<Option<(Side, Side)>, OpError> {
-    alias::sides(aws, alias).await
+/// The sides of an alias: the version that it names, and the other one; those of a stage: its deployment
+/// and that of its canary. `None` if there is no other. Target groups stand in the config.
+pub async fn sides(aws: &Aws, divider: &Divider) -> Result<Option<(Side, Side)>, OpError> {
+    match divider {
+        Divider::Listener(_) | Divider::Rule(_) => Ok(None),
+        Divider::Alias(name) => alias::sides(aws, name).await,
+        Divider::Stage(id) => stage::sides(aws, id).await,
+    }
 }
 
 /// Traffic between two sides.
@@ -113,6 +123,10 @@ pub fn traffic(
         }
         Divider::Alias(name) => {
             let road = alias::Versions { name, from, to };
+            Box::new(Watched { aws, road, sources })
+        }
+        Divider::Stage(id) => {
+            let road = stage::Deployments { id, from, to };
             Box::new(Watched { aws, road, sources })
         }
     }
@@ -141,8 +155,8 @@ trait Road: Send + Sync {
     /// The targets of the side that traffic moves to, if it has any.
     fn targets(&self, aws: &Aws) -> impl Future<Output = Reading<Targets>> + Send;
 
-    /// The metrics of both sides.
-    fn metrics(&self) -> (figures::Metrics, figures::Metrics);
+    /// The metrics of both sides, if AWS tells them apart.
+    fn metrics(&self) -> Option<(figures::Metrics, figures::Metrics)>;
 }
 
 /// A road with everything that watches it.
@@ -193,10 +207,7 @@ impl<R: Road> Traffic for Watched<R> {
                 }
             };
             let figures = async {
-                if !*figures {
-                    return None;
-                }
-                let (from, to) = self.road.metrics();
+                let (from, to) = self.road.metrics().filter(|_| *figures)?;
                 Some(in_time("GetMetricData", figures::read(&self.aws, since, &from, &to)).await)
             };
             let (alarms, targets, probe, figures) = join4(alarms, targets, probe, figures).await;

@@ -30,6 +30,7 @@ impl<'a> Rules<'a> {
                 ("listener", shift.listener.as_ref().map(|it| it.0.clone())),
                 ("rule", shift.rule.as_ref().map(|it| it.0.clone())),
                 ("alias", shift.alias.as_ref().map(|it| it.0.clone())),
+                ("stage", shift.stage.as_ref().map(|it| it.0.clone())),
             ];
             let given: Vec<(&str, String)> =
                 dividers.into_iter().filter_map(|(key, it)| Some((key, it?))).collect();
@@ -41,7 +42,7 @@ impl<'a> Rules<'a> {
                     }
                 }
                 [] => {
-                    let fix = "set one of `listener`, `rule` and `alias`";
+                    let fix = "set one of `listener`, `rule`, `alias` and `stage`";
                     self.say(&path, "the shift does not say what divides the traffic", fix);
                 }
                 [(first, _), (second, _), ..] => {
@@ -170,6 +171,10 @@ impl<'a> Rules<'a> {
             && limits.p99.is_none()
         {
             self.say(&path.key("limits"), "there is no limit", "set `error_rate` or `p99`");
+        }
+        if shift.stage.is_some() && shift.limits.is_some() {
+            let message = "AWS has no figures for each deployment of a stage";
+            self.say(&path.key("limits"), message, "remove them, and use alarms or a probe");
         }
         if let Some(probe) = &shift.probe
             && !["http://", "https://"].iter().any(|scheme| probe.url.starts_with(scheme))

@@ -6,12 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{
-    AlarmRef, CalleeRef, ListenerName, ListenerRuleName, TargetGroupRef, Template, TimeSpan,
+    AlarmRef, ApiRef, CalleeRef, ListenerName, ListenerRuleName, TargetGroupRef, Template, TimeSpan,
 };
 use crate::words::shifts::OnAlarm;
 
 /// A shift of traffic: `payctl shift NAME` moves it step by step and watches it. Exactly one of
-/// `listener`, `rule` and `alias` says what divides the traffic. Its weights then belong to the shift: an
+/// `listener`, `rule`, `alias` and `stage` says what divides the traffic. Its weights then belong to the shift: an
 /// apply leaves them alone.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +25,10 @@ pub struct Shift {
     /// The alias of a function, `"validation:live"`. An apply publishes a new version and gives it to the
     /// alias without any calls; the shift moves the calls there.
     pub alias: Option<CalleeRef>,
+    /// The stage of an API, by the API. An apply gives a new deployment to its canary without any
+    /// requests; the shift moves the requests there. AWS has no figures for each deployment, so a shift of
+    /// a stage has no `limits`.
+    pub stage: Option<ApiRef>,
     /// The target group that traffic moves from. Only with `listener` or `rule`.
     pub from: Option<TargetGroupRef>,
     /// The target group that traffic moves to. Only with `listener` or `rule`.
