@@ -152,7 +152,9 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
         meta.permits.iter().filter(needed).for_each(|permit| grant(meta.kind, permit));
     }
     if task == Task::Shift {
-        traffic::PERMITS.iter().for_each(|permit| grant("", permit));
+        let here = |kind: &Option<&str>| kind.is_none_or(|kind| names.contains_key(kind));
+        let all = traffic::PERMITS.iter().filter(|(kind, _)| here(kind));
+        all.for_each(|(_, permit)| grant("", permit));
     }
     let always = |action: &str| granted.get(&(action.to_owned(), String::new()));
     let mut grouped: BTreeMap<(Condition, BTreeSet<String>), BTreeSet<String>> = BTreeMap::new();

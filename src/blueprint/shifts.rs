@@ -18,9 +18,8 @@ use super::{Builder, Facts};
 pub struct Shift {
     /// What divides the traffic: a listener, a rule, an alias or a stage.
     pub divider: Address,
-    /// The target groups from which and to which it moves, by their names in the config. An alias
-    /// and a stage have none.
-    pub groups: Option<(String, String)>,
+    /// The target groups from which and to which it moves. An alias and a stage have none.
+    pub groups: Option<(Address, Address)>,
     /// The shares of the side that traffic moves to, in percent.
     pub steps: Vec<u8>,
     /// How long each share is watched.
@@ -82,13 +81,10 @@ impl Builder<'_> {
             requests: limits.requests,
         });
         let alarm = |name: &str| Address::new("cloudwatch.alarm", name);
+        let group = |name: &str| Address::new("elb.target_group", name);
         Some(Shift {
             divider: divider(config)?,
-            groups: config
-                .from
-                .as_deref()
-                .map(str::to_owned)
-                .zip(config.to.as_deref().map(str::to_owned)),
+            groups: config.from.as_deref().map(group).zip(config.to.as_deref().map(group)),
             steps: config.steps.clone(),
             bake: config.bake.time(),
             alarms: config.watch.iter().map(|name| alarm(name)).collect(),

@@ -118,23 +118,16 @@ impl<'a> Road<'a> {
         watches: bool,
     ) -> Result<Self, CliError> {
         let shift = found(session, name)?;
-        let group = |name: &String| Address::new("elb.target_group", name.as_str());
-        let groups = shift.groups.iter().flat_map(|(from, to)| [group(from), group(to)]);
+        let groups = shift.groups.iter().flat_map(|(from, to)| [from.clone(), to.clone()]);
         let probe = shift.probe.as_ref().filter(|_| watches);
         let asked = probe.iter().flat_map(|probe| probe.url.refs()).map(|one| one.to.clone());
         let live = session.live(groups.chain(asked).chain([shift.divider.clone()])).await?;
-        let id = live[&shift.divider].id.clone();
-        let divider = match shift.divider.kind.as_str() {
-            "elb.listener" => Divider::Listener(id),
-            "elb.listener_rule" => Divider::Rule(id),
-            "apigateway.stage" => Divider::Stage(id),
-            _ => Divider::Alias(id),
-        };
+        let divider = Divider::at(&shift.divider, &live[&shift.divider].id);
         let (from, to) = match &shift.groups {
             Some((from, to)) => {
-                let side = |name: &String| Side {
-                    name: name.clone(),
-                    id: output(&live, &group(name), Output::Arn),
+                let side = |group: &Address| Side {
+                    name: group.name.clone(),
+                    id: output(&live, group, Output::Arn),
                 };
                 (side(from), side(to))
             }

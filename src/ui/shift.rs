@@ -117,17 +117,17 @@ pub fn report(name: &str, sides: &Sides, report: &Report, style: Style) -> Strin
         }
         End::Failed(error) => (Paint::Bad, format!("failed: {error}; traffic stays as it is")),
     };
-    let mut text = format!("\nShift {name} {}", style.paint(paint, &title));
-    let _ = writeln!(text, " after {}.", span(report.elapsed));
+    let title = style.paint(paint, &title);
+    let mut text = format!("\nShift {name}, after {}: {title}.\n", span(report.elapsed));
     if let Some(weights) = report.weights {
         let _ = writeln!(text, "  now     {}", sides.shares(weights));
     }
     for (percent, after) in &report.moved {
-        let _ = writeln!(text, "  moved   {} {percent} % after {}", sides.to, span(*after));
+        let _ = writeln!(text, "  moved   after {}: {} {percent} %", span(*after), sides.to);
     }
     for (finding, after) in &report.findings {
-        let _ =
-            writeln!(text, "  found   {} after {}", one_line(&finding.to_string()), span(*after));
+        let finding = one_line(&finding.to_string());
+        let _ = writeln!(text, "  found   after {}: {finding}", span(*after));
     }
     for hint in hints(name, report) {
         let _ = writeln!(text, "  hint    {hint}");

@@ -596,7 +596,7 @@ fn the_binary_moves_traffic_takes_it_back_and_says_so() {
     let status = folder.expect(0, &format!("shift status {sandbox}"));
     assert!(status.out.contains("green 100 % ##############################"), "{}", status.out);
     let back = folder.expect(0, &format!("shift back pay {sandbox}"));
-    assert!(back.err.contains("Shift pay done"), "{}", back.err);
+    assert!(back.err.contains("s: done."), "{}", back.err);
     let status = folder.expect(0, &format!("shift status pay {sandbox} --json"));
     assert_eq!(lines(&status)[0]["shifts"][0]["percent"], 0);
 

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join4};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::traffic::{Reading, Signals, Standing, Targets, Traffic, Weights};
@@ -21,44 +22,63 @@ mod figures;
 mod probe;
 mod stage;
 
-/// What a shift needs beside the right to look at what it moves.
-pub const PERMITS: &[Permit] = &[
-    Permit::look(
-        &[
-            "cloudwatch:DescribeAlarms",
-            "cloudwatch:GetMetricData",
-            "elasticloadbalancing:DescribeTargetHealth",
-        ],
-        &["*"],
+/// What a shift needs beside the right to look at what it moves: always, or if the environment has the
+/// kind that divides traffic.
+pub const PERMITS: &[(Option<&str>, Permit)] = &[
+    (
+        None,
+        Permit::look(
+            &[
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricData",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
+            &["*"],
+        ),
     ),
-    Permit::change(
-        &[
-            "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:ModifyListener",
-            "elasticloadbalancing:RemoveTags",
-        ],
-        &["elasticloadbalancing:{here}:listener/app/{elb.load_balancer}/*"],
+    (
+        Some("elb.listener"),
+        Permit::change(
+            &[
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:ModifyListener",
+                "elasticloadbalancing:RemoveTags",
+            ],
+            &["elasticloadbalancing:{here}:listener/app/{elb.load_balancer}/*"],
+        ),
     ),
-    Permit::change(
-        &[
-            "elasticloadbalancing:AddTags",
-            "elasticloadbalancing:ModifyRule",
-            "elasticloadbalancing:RemoveTags",
-        ],
-        &["elasticloadbalancing:{here}:listener-rule/app/{elb.load_balancer}/*"],
+    (
+        Some("elb.listener_rule"),
+        Permit::change(
+            &[
+                "elasticloadbalancing:AddTags",
+                "elasticloadbalancing:ModifyRule",
+                "elasticloadbalancing:RemoveTags",
+            ],
+            &["elasticloadbalancing:{here}:listener-rule/app/{elb.load_balancer}/*"],
+        ),
     ),
-    Permit::change(
-        &[
-            "lambda:GetAlias",
-            "lambda:ListTags",
-            "lambda:TagResource",
-            "lambda:UntagResource",
-            "lambda:UpdateAlias",
-        ],
-        &["lambda:{here}:function:{lambda.function}"],
+    (
+        Some("lambda.alias"),
+        Permit::change(
+            &[
+                "lambda:GetAlias",
+                "lambda:ListTags",
+                "lambda:TagResource",
+                "lambda:UntagResource",
+                "lambda:UpdateAlias",
+            ],
+            &["lambda:{here}:function:{lambda.function}"],
+        ),
     ),
-    Permit::change(&["apigateway:PATCH"], &["apigateway:{region}::/restapis/*"]),
-    Permit::change(&["apigateway:DELETE", "apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+    (
+        Some("apigateway.stage"),
+        Permit::change(&["apigateway:PATCH"], &["apigateway:{region}::/restapis/*"]),
+    ),
+    (
+        Some("apigateway.stage"),
+        Permit::change(&["apigateway:DELETE", "apigateway:PUT"], &["apigateway:{region}::/tags/*"]),
+    ),
 ];
 
 /// How long one source may take.
@@ -75,6 +95,19 @@ pub enum Divider {
     Alias(String),
     /// A stage of an API, `API/STAGE`.
     Stage(String),
+}
+
+impl Divider {
+    /// What divides traffic at an address, by the id of the live object.
+    pub fn at(address: &Address, id: &str) -> Self {
+        let id = id.to_owned();
+        match address.kind.as_str() {
+            "elb.listener" => Self::Listener(id),
+            "elb.listener_rule" => Self::Rule(id),
+            "apigateway.stage" => Self::Stage(id),
+            _ => Self::Alias(id),
+        }
+    }
 }
 
 /// One side.

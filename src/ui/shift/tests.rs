@@ -83,18 +83,18 @@ fn a_report_says_how_it_ended_and_what_to_do() {
     let text = |end, moved: &[u8]| report("pay", &sides(), &reported(end, moved), Style::PLAIN);
     insta::assert_snapshot!(text(End::RolledBack, &[10, 0]), @"
 
-    Shift pay rolled back: all traffic is on blue after 1 m 15 s.
+    Shift pay, after 1 m 15 s: rolled back: all traffic is on blue.
       now     blue 100 %, green 0 %
-      moved   green 10 % after 20 s
-      moved   green 0 % after 20 s
-      found   alarm errors is in ALARM since 2026-11-30T10:00:00Z: 3 errors after 1 m 10 s
+      moved   after 20 s: green 10 %
+      moved   after 20 s: green 0 %
+      found   after 1 m 10 s: alarm errors is in ALARM since 2026-11-30T10:00:00Z: 3 errors
       hint    correct the cause, and run payctl shift pay again
     ");
     insta::assert_snapshot!(text(End::Failed(ShiftError::Lost(None)), &[10]), @"
 
-    Shift pay failed: this run lost its claim: somebody has removed it; traffic stays as it is after 1 m 15 s.
+    Shift pay, after 1 m 15 s: failed: this run lost its claim: somebody has removed it; traffic stays as it is.
       now     blue 90 %, green 10 %
-      moved   green 10 % after 20 s
+      moved   after 20 s: green 10 %
       hint    payctl shift pay goes on from where traffic stands
       hint    payctl shift back pay takes all traffic back
       hint    the claim of this run stays: the next run waits for 45 s before it takes over

@@ -119,7 +119,6 @@ impl Resource for Stage {
              with 0 percent, and `payctl shift` moves the requests there.",
         ],
         immutable: &["api", "name"],
-        create_only: &["shift"],
         moved: Some(canary::moved),
         under_way: Some(canary::under_way),
         replace: Replace::DeleteFirst,

@@ -129,7 +129,6 @@ impl Resource for Listener {
              and refuses to change its target groups while a run of it is at work.",
         ],
         immutable: &["load_balancer"],
-        create_only: &["shift"],
         moved: Some(moved::moved),
         under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,

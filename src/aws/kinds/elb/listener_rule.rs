@@ -111,7 +111,6 @@ impl Resource for ListenerRule {
              refuses to change its target groups while a run of it is at work.",
         ],
         immutable: &["listener"],
-        create_only: &["shift"],
         moved: Some(moved::moved),
         under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,

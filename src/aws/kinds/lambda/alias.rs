@@ -24,7 +24,7 @@ use super::function::Function;
 use super::release::Release;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
-use crate::aws::resource::{Cx, Resource, Survey};
+use crate::aws::resource::{Cx, Resource, Survey, without_shift};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
@@ -116,7 +116,6 @@ impl Resource for Alias {
              plan shows that AWS is still working on the alias.",
         ],
         immutable: &["name", "function"],
-        create_only: &["shift"],
         moved: Some(moved),
         tagged: false,
         failure_field: Some("failed_provisioning"),
@@ -417,9 +416,9 @@ fn standing(alias: &AliasConfiguration) -> (String, Option<(String, f64)>) {
 /// The spec that counts as wanted, if a shift moves the calls: a release that waits for it is there.
 fn moved(want: &Value, live: &Value) -> Option<Value> {
     want.get("shift").and_then(Value::as_str)?;
-    let candidate = live.get("candidate").filter(|candidate| !candidate.is_null())?;
-    let mut moved = want.clone();
-    if want.get("release") == Some(candidate) {
+    let mut moved = without_shift(want, live)?;
+    let candidate = live.get("candidate").filter(|candidate| !candidate.is_null());
+    if candidate.is_some() && want.get("release") == candidate {
         moved["release"] = live.get("release")?.clone();
     }
     Some(moved)

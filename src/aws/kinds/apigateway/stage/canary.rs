@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{remove, replace};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
+use crate::aws::resource::without_shift;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 use payctl_engine::traffic::TAG_SHIFT;
@@ -29,9 +30,9 @@ pub(in crate::aws) async fn of_stage(
 /// The spec that counts as wanted, if a shift moves the requests: a deployment that waits for it is there.
 pub(super) fn moved(want: &Value, live: &Value) -> Option<Value> {
     want.get("shift").and_then(Value::as_str)?;
-    let waiting = live.get("canary")?.get("deployment")?;
-    let mut moved = want.clone();
-    if want.get("deployment") == Some(waiting) {
+    let mut moved = without_shift(want, live)?;
+    let waiting = live.get("canary").and_then(|canary| canary.get("deployment"));
+    if waiting.is_some() && want.get("deployment") == waiting {
         moved["deployment"] = live.get("deployment")?.clone();
     }
     Some(moved)
@@ -133,7 +134,8 @@ mod tests {
     fn a_deployment_that_waits_is_there() {
         let want = json!({ "shift": "pay", "deployment": "v2" });
         let live = json!({ "deployment": "v1", "canary": { "deployment": "v2", "percent": 0.0 } });
-        assert_eq!(moved(&want, &live).expect("a shift")["deployment"], "v1");
+        let found = moved(&want, &live).expect("a shift");
+        assert_eq!((&found["deployment"], found.get("shift")), (&json!("v1"), None));
         let other = json!({ "shift": "pay", "deployment": "v3" });
         assert_eq!(moved(&other, &live).expect("a shift")["deployment"], "v3");
         assert_eq!(moved(&json!({ "deployment": "v2" }), &live), None);

@@ -7,6 +7,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use super::{Action, Forward, Share};
+use crate::aws::resource::without_shift;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::text::Text;
@@ -15,9 +16,10 @@ use payctl_engine::traffic::TAG_SHIFT;
 /// The spec that counts as wanted, if a shift moves its weights.
 pub(in crate::aws::kinds::elb) fn moved(want: &Value, live: &Value) -> Option<Value> {
     let shift = want.get("shift").and_then(Value::as_str)?;
-    let (wanted, now) = (parsed(want)?, parsed(live)?);
-    let mut moved = want.clone();
-    moved["action"] = json!(action(Some(shift), &wanted, &now));
+    let mut moved = without_shift(want, live)?;
+    if let Some((wanted, now)) = parsed(want).zip(parsed(live)) {
+        moved["action"] = json!(action(Some(shift), &wanted, &now));
+    }
     Some(moved)
 }
 
