@@ -214,7 +214,12 @@ const SHORT: Duration = Duration::from_secs(20);
 
 /// The answer of an optional call that others wait for, if it comes soon.
 pub(super) async fn soon<T>(question: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(SHORT, question).await.ok()
+    within(SHORT, question).await
+}
+
+/// The answer to a question, if it comes in time.
+pub(super) async fn within<T>(limit: Duration, question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, question).await.ok()
 }
 
 /// Repeats a read, up to four times, after a temporary error: a read is always safe to repeat.

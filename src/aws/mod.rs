@@ -13,3 +13,4 @@ pub mod provider;
 pub mod resource;
 pub mod restores;
 mod tags;
+pub mod traffic;

@@ -144,6 +144,8 @@ impl Builder<'_> {
             tracing: config.tracing,
             execution_log: (log.level != LogLevel::Off)
                 .then_some(ExecutionLog { retention_days, key: log_key }),
+            shift: self.shift_of_stage(key),
+            canary: None,
         };
         let address = Address::new("apigateway.stage", key);
         let mut item = Item::new(address, format!("{api_name}/{stage}"), path);

@@ -101,13 +101,10 @@ impl Builder<'_> {
         let path = &path.key("aliases").key(alias);
         let address = callee(key, Some(alias));
         let wanted = config.provisioned_concurrency.as_ref();
-        let release = Some(Release::of(function));
-        let (release, first) = if config.hold { (None, release) } else { (release, None) };
         let spec = Alias {
             name: Alias::name(&function.name, alias),
             function: Text::reference(callee(key, None), Output::Arn),
-            release,
-            first,
+            release: Release::of(function),
             keep_versions: Some(keep),
             provisioned: match wanted {
                 None => Some(0),
@@ -116,6 +113,9 @@ impl Builder<'_> {
             },
             failed_provisioning: None,
             weights: BTreeMap::new(),
+            shift: self.shift_of_alias(key, alias),
+            hold: config.hold,
+            candidate: None,
         };
         let name = spec.name.clone();
         self.add(Item::new(address.clone(), name.clone(), path), &spec);

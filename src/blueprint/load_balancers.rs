@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws::kinds::elb::listener::Mover;
 use crate::aws::kinds::elb::listener_rule::{self, Condition, Parameter};
 use crate::aws::kinds::elb::{listener, load_balancer as balancer};
 use crate::config::KeyPath;
@@ -36,15 +37,16 @@ impl Builder<'_> {
             let item = Item::new(address, name.clone(), path);
             self.add(Item { after: self.around(config), ..item }, &spec);
             for listener in &config.listeners {
-                let spec = self.listener(key, config.kind, listener);
+                let mut spec = self.listener(key, config.kind, listener);
+                spec.moved_by = self.shift_of_listener(key, listener.port).map(Mover::Shift);
                 let at = format!("{}-{}", key.0, listener.port);
                 let name = format!("{name}:{}", listener.port);
                 let after = self.registered(listener.forward.as_ref());
                 let item = Item::new(Address::new("elb.listener", at.as_str()), &*name, path);
                 self.add(Item { after, ..item }, &spec);
                 for (rule, config) in &listener.rules {
-                    let is_moved = self.is_moved(key, listener.port, rule);
-                    let spec = listener_rule(&at, config, is_moved);
+                    let mut spec = listener_rule(&at, config);
+                    spec.moved_by = self.mover_of_rule(key, listener.port, rule);
                     let after = self.registered(config.forward.as_ref());
                     let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
                     let item = Item::new(address, format!("{name} {}", rule.0), path);
@@ -54,11 +56,14 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether the deployments of a service move the weights of a rule.
-    fn is_moved(&self, balancer: &str, port: u16, rule: &str) -> bool {
-        let mut moved =
-            self.config.services.values().filter_map(|one| self.config.shifted_rule(one));
-        moved.any(|found| found == (balancer, port, rule))
+    /// Who moves the weights of a rule.
+    fn mover_of_rule(&self, balancer: &str, port: u16, rule: &str) -> Option<Mover> {
+        let shift = self.shift_of_rule(balancer, port, rule);
+        let this = Some((balancer, port, rule));
+        let mut services = self.config.services.iter();
+        let service = services.find(|(_, service)| self.config.shifted_rule(service) == this);
+        let service = service.map(|(name, _)| Mover::Service(name.0.clone()));
+        shift.map(Mover::Shift).or(service)
     }
 
     /// The functions that must be registered before requests go to their target groups.
@@ -126,21 +131,18 @@ impl Builder<'_> {
             other_certificates: others.filter(|_| protocol.is_secure()),
             tls_policy: protocol.is_secure().then(|| config.tls_policy.clone()),
             action: acted(config.action()),
+            moved_by: None,
         }
     }
 }
 
-fn listener_rule(listener: &str, config: &Rule, is_moved: bool) -> listener_rule::ListenerRule {
-    let action = acted(config.action());
-    let groups = is_moved.then(|| action.groups());
-    let (action, first) = if is_moved { (None, Some(action)) } else { (Some(action), None) };
+fn listener_rule(listener: &str, config: &Rule) -> listener_rule::ListenerRule {
     listener_rule::ListenerRule {
         listener: Text::reference(Address::new("elb.listener", listener), Output::Arn),
         priority: config.priority,
         conditions: conditions(&config.when),
-        action,
-        first,
-        groups,
+        action: acted(config.action()),
+        moved_by: None,
     }
 }
 

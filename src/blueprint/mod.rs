@@ -52,6 +52,7 @@ mod roles;
 mod secrets;
 mod security_groups;
 mod services;
+pub mod shifts;
 mod tables;
 mod tags;
 mod target_groups;
@@ -122,18 +123,7 @@ pub fn problems(
 
 /// Builds the blueprint of an environment.
 pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> {
-    let config = &loaded.config;
-    let scope = Scope {
-        project: config.project.0.clone(),
-        env: loaded.env.clone(),
-        account: facts.account.clone(),
-        region: facts.region.clone(),
-        partition: facts.partition.clone(),
-    };
-    let (problems, resources) = (Vec::new(), BTreeMap::new());
-    let (askers, callers) = (BTreeMap::new(), BTreeMap::new());
-    let mut builder =
-        Builder { loaded, config, facts, scope, problems, resources, askers, callers };
+    let mut builder = Builder::new(loaded, facts);
     builder.facts_fit();
     builder.network();
     builder.security_groups();
@@ -174,7 +164,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     }
     let Builder { scope, problems, resources, .. } = builder;
     if problems.is_empty() {
-        let Config { protect, disposable, .. } = *config;
+        let Config { protect, disposable, .. } = loaded.config;
         Ok(Blueprint { scope, protect, disposable, resources, outputs })
     } else {
         Err(sorted(problems))
@@ -207,6 +197,22 @@ struct Item {
 impl Item {
     fn new(address: Address, name: impl Into<String>, path: &KeyPath) -> Self {
         Self { address, name: name.into(), path: path.clone(), after: BTreeSet::new() }
+    }
+}
+
+impl<'a> Builder<'a> {
+    fn new(loaded: &'a Loaded, facts: &'a Facts) -> Self {
+        let config = &loaded.config;
+        let scope = Scope {
+            project: config.project.0.clone(),
+            env: loaded.env.clone(),
+            account: facts.account.clone(),
+            region: facts.region.clone(),
+            partition: facts.partition.clone(),
+        };
+        let (problems, resources) = (Vec::new(), BTreeMap::new());
+        let (askers, callers) = (BTreeMap::new(), BTreeMap::new());
+        Self { loaded, config, facts, scope, problems, resources, askers, callers }
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) enum ErrorKind {
     Partial,
     /// The saved plan is out of date.
     Stale,
+    /// A shift of traffic found a reason not to go on.
+    Found,
     /// Stopped by a signal.
     Interrupted,
     /// A mistake in payctl.
@@ -90,6 +92,7 @@ impl CliError {
             ErrorKind::User | ErrorKind::Config | ErrorKind::Cloud | ErrorKind::Bug => exit::ERROR,
             ErrorKind::Partial => exit::PARTLY,
             ErrorKind::Stale => exit::STALE,
+            ErrorKind::Found => exit::FOUND,
             ErrorKind::Interrupted => exit::INTERRUPTED,
         }
     }
@@ -196,6 +199,7 @@ mod tests {
         assert_eq!(code(ErrorKind::Bug), 1);
         assert_eq!(code(ErrorKind::Partial), 3);
         assert_eq!(code(ErrorKind::Stale), 4);
+        assert_eq!(code(ErrorKind::Found), 5);
         assert_eq!(code(ErrorKind::Interrupted), 130);
     }
 

@@ -39,6 +39,8 @@ enum For {
     Apply,
     /// Destroy, and all that plan needs
     Destroy,
+    /// Shift, shift status and shift back
+    Shift,
 }
 
 /// The id of an account.
@@ -65,6 +67,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         For::Plan => (Task::Plan, "plan"),
         For::Apply => (Task::Apply, "apply"),
         For::Destroy => (Task::Destroy, "destroy"),
+        For::Shift => (Task::Shift, "shift"),
     };
     let statements = least(task, &scope, &names);
     if let Some(dir) = &args.out {

@@ -12,6 +12,11 @@ pub type Outputs = BTreeMap<String, Text>;
 
 /// The outputs, with references replaced by live values.
 pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
+    outputs.iter().map(|(name, text)| (name.clone(), filled(text, live))).collect()
+}
+
+/// A text with its references replaced by live values, as far as these are known.
+pub fn filled(text: &Text, live: &BTreeMap<Address, Live>) -> Text {
     let fill = |part: &Part| match part {
         Part::Ref(Ref { to, output }) => {
             let known = live.get(to).and_then(|outputs| outputs.get(output));
@@ -19,8 +24,7 @@ pub fn resolved(outputs: &Outputs, live: &BTreeMap<Address, Live>) -> Outputs {
         }
         Part::Literal(_) => part.clone(),
     };
-    let fill = |text: &Text| Text::from_parts(text.parts().iter().map(fill));
-    outputs.iter().map(|(name, text)| (name.clone(), fill(text))).collect()
+    Text::from_parts(text.parts().iter().map(fill))
 }
 
 /// Why outputs cannot become variables.

@@ -56,6 +56,7 @@ pub mod network;
 pub mod policies;
 pub mod security_groups;
 pub mod services;
+pub mod shifts;
 pub mod tables;
 pub mod target_groups;
 pub mod threat_detection;

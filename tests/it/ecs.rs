@@ -384,6 +384,10 @@ fn deployments_that_ecs_would_refuse_are_refused() {
     let waits = format!("wait_until_stable = true\n{}", shifting(&CANARY.replace("= 5", "= 10")));
     let found = problems(&waits);
     assert!(found[0].contains("a deployment takes 20 minutes and more"), "{found:?}");
+    let shift = "[shifts.pay]\nrule = \"main:80:all\"\nfrom = \"blue\"\nto = \"green\"\n";
+    let found = problems(&format!("{}{shift}", shifting(CANARY)));
+    let twice = "the deployments of the service `payment` move this rule's weights";
+    assert!(found[0].contains(twice), "{found:?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::support::{
     block_on, carry_out, configured, expect_settled, plan_now, provider_for, run, sandboxed,
 };
 
-const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
+pub const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
 
 pub const NETWORK: &str = "[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nnat = { kind = \"none\" }\n\
     [security_groups.lb]\ndescription = \"Clients\"\n\
@@ -397,7 +397,7 @@ fn certificates_and_policies_that_aws_would_refuse_are_refused() {
 }
 
 /// A function `f`, and one `g`, whose sources the tests write.
-const FUNCTIONS: &str = "[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
+pub const FUNCTIONS: &str = "[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
     managed = [\"service-role/AWSLambdaBasicExecutionRole\"]\n\
     [functions.f]\nsource = \"work\"\nruntime = \"python3.13\"\nrole = \"work\"\n\
     [functions.g]\nsource = \"work\"\nruntime = \"python3.13\"\nrole = \"work\"\n";
@@ -461,7 +461,7 @@ multi_value_headers = true
 "#;
 
 /// An environment with a network and functions.
-fn environment(text: &str) -> tempfile::TempDir {
+pub fn environment(text: &str) -> tempfile::TempDir {
     folder(&format!("{NETWORK}{FUNCTIONS}{text}"))
 }
 

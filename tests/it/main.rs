@@ -50,6 +50,7 @@ mod s3;
 mod sandbox;
 mod scanner;
 mod secretsmanager;
+mod shift;
 mod sns;
 mod speed;
 mod sqs;

@@ -30,6 +30,7 @@ mod roles;
 mod secrets;
 mod security_groups;
 mod services;
+mod shifts;
 mod tables;
 mod tags;
 mod target_groups;
@@ -85,6 +86,7 @@ pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     rules.events();
     rules.cost_anomalies();
     rules.alarms();
+    rules.shifts();
     rules.dashboards();
     rules.metric_filters();
     rules.problems

@@ -34,6 +34,7 @@ pub mod roles;
 pub mod secrets;
 pub mod security_groups;
 pub mod services;
+pub mod shifts;
 pub mod tables;
 pub mod target_groups;
 pub mod template;
@@ -166,6 +167,10 @@ pub struct Config {
     /// Alarms by name.
     #[serde(default)]
     pub alarms: BTreeMap<ItemName, alarms::Alarm>,
+    /// Shifts of traffic by name: `payctl shift NAME` moves it step by step, watches it, and takes it
+    /// back.
+    #[serde(default)]
+    pub shifts: BTreeMap<ItemName, shifts::Shift>,
     /// Dashboards by name.
     #[serde(default)]
     pub dashboards: BTreeMap<ItemName, dashboards::Dashboard>,

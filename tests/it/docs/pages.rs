@@ -170,8 +170,15 @@ fn every_json_type_is_documented() {
 
 #[test]
 fn the_exit_codes_are_documented() {
-    let codes =
-        [exit::SUCCESS, exit::ERROR, exit::CHANGES, exit::PARTLY, exit::STALE, exit::INTERRUPTED];
+    let codes = [
+        exit::SUCCESS,
+        exit::ERROR,
+        exit::CHANGES,
+        exit::PARTLY,
+        exit::STALE,
+        exit::FOUND,
+        exit::INTERRUPTED,
+    ];
     for page in ["README.md", "docs/json.md", "docs/errors.md"] {
         let text = read(page);
         for code in codes {

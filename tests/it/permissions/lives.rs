@@ -182,6 +182,7 @@ impl Account {
             Task::Plan => Box::pin(planning(&mut account)).await,
             Task::Destroy => Box::pin(destroying(&mut account)).await,
             Task::Apply => Box::pin(applying(&mut account)).await,
+            Task::Shift => unreachable!("tests/it/shift.rs moves traffic with its policy"),
         }
         account
     }

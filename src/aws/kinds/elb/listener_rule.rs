@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::convert::to_live;
 use super::common;
-use super::listener::{self, Action, Forward, Redirect, Respond, Share};
+use super::listener::{self, Action, Forward, Mover, Redirect, Respond, Share, moved};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -42,15 +42,11 @@ pub(crate) struct ListenerRule {
     pub priority: u16,
     /// The conditions, all of which must match.
     pub conditions: BTreeSet<Condition>,
-    /// The action for a request. Not wanted if ECS moves its weights.
+    /// The action for a request.
+    pub action: Action,
+    /// Who moves the weights of the action, if somebody does: an apply then leaves them alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action: Option<Action>,
-    /// The action at first, if ECS moves its weights afterwards.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<Action>,
-    /// The target groups of the action, by ARN; wanted if ECS moves its weights.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub groups: Option<BTreeSet<Text>>,
+    pub moved_by: Option<Mover>,
 }
 
 /// A condition: one of the values must match.
@@ -111,11 +107,14 @@ impl Resource for ListenerRule {
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
             "payctl leaves rules alone that others add to a listener, but they take priorities.",
-            "If the deployments of a service move traffic, ECS sets the weights of its rule. payctl \
-             then changes only the target groups of the rule.",
+            "If a section of `[shifts]` names the rule, an apply leaves its weights to `payctl shift`, and \
+             refuses to change its target groups while a run of it is at work.",
+            "If the deployments of a service move traffic, ECS sets the weights of its rule, and an apply \
+             leaves them alone.",
         ],
         immutable: &["listener"],
-        create_only: &["first"],
+        moved: Some(moved::moved),
+        under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
@@ -172,9 +171,8 @@ impl Resource for ListenerRule {
             listener,
             priority: 10,
             conditions: BTreeSet::from([Condition::Path(set(&["/payments/*", "/refunds"]))]),
-            action: Some(Action::Forward(Forward { targets, sticky_seconds: None })),
-            first: None,
-            groups: None,
+            action: Action::Forward(Forward { targets, sticky_seconds: None }),
+            moved_by: None,
         }
     }
 
@@ -206,10 +204,10 @@ impl Resource for ListenerRule {
         let action = Action::Redirect(redirect);
         vec![
             Self { priority: 20, ..Self::sample() },
-            Self { conditions: request.into(), action: Some(action), ..Self::sample() },
+            Self { conditions: request.into(), action, ..Self::sample() },
             Self {
                 conditions: client.into(),
-                action: Some(Action::Respond(respond)),
+                action: Action::Respond(respond),
                 priority: LAST,
                 ..Self::sample()
             },
@@ -243,13 +241,12 @@ impl Resource for ListenerRule {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
-        let action = self.action.as_ref().or(self.first.as_ref());
         let call = cx.aws.elasticloadbalancingv2.create_rule();
         let call = call
             .listener_arn(self.listener.known())
             .priority(self.priority.into())
             .set_conditions(Some(self.conditions()))
-            .set_actions(action.map(|action| vec![action.to_aws()]))
+            .actions(self.action.to_aws())
             .set_tags(common::to_tags(cx.tags));
         let answer = call.send().await.map_err(op("CreateRule"))?;
         let one = answer.rules.unwrap_or_default().into_iter().next();
@@ -258,8 +255,13 @@ impl Resource for ListenerRule {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (now, aws) = (&live.spec, &cx.aws.elasticloadbalancingv2);
+        let mover = self.moved_by.as_ref();
+        let wanted = moved::action(mover, &self.action, &now.action);
+        let action = (wanted != now.action).then(|| vec![wanted.to_aws()]);
+        if action.is_some() {
+            moved::unclaimed("ModifyRule", mover, &live.tags)?;
+        }
         let conditions = (self.conditions != now.conditions).then(|| self.conditions());
-        let action = self.next_action(now).map(|action| vec![action.to_aws()]);
         if conditions.is_some() || action.is_some() {
             let call = aws.modify_rule().rule_arn(&live.id);
             let send = call.set_conditions(conditions).set_actions(action).send();
@@ -289,35 +291,6 @@ impl Resource for ListenerRule {
 }
 
 impl ListenerRule {
-    /// The action to set, if it differs. Of an action with the weights of ECS only the target groups
-    /// count: one that stays keeps its weight.
-    fn next_action(&self, now: &Self) -> Option<Action> {
-        if let Some(action) = &self.action {
-            return Some(action.clone()).filter(|_| self.action != now.action);
-        }
-        let (groups, first) = (self.groups.as_ref()?, self.first.as_ref()?);
-        let Action::Forward(forward) = first else { return None };
-        if now.groups.as_ref() == Some(groups) {
-            return None;
-        }
-        let had = match &now.action {
-            Some(Action::Forward(forward)) => forward.targets.clone(),
-            _ => BTreeSet::new(),
-        };
-        let weight = |group: &Text| {
-            let kept = had.iter().find(|share| share.group == *group);
-            kept.map_or(0, |share| share.weight)
-        };
-        let share = |group: &Text| Share { group: group.clone(), weight: weight(group) };
-        let targets: BTreeSet<Share> = groups.iter().map(share).collect();
-        let has_traffic = targets.iter().any(|share| share.weight > 0);
-        Some(if has_traffic {
-            Action::Forward(Forward { targets, ..forward.clone() })
-        } else {
-            first.clone()
-        })
-    }
-
     /// The priority to ask for now: the wanted one or, while another rule has it, the next that is
     /// free, so that rules that swap their places make room for each other. A rule that stands there
     /// already asks for the wanted one, and AWS refuses until it is free.

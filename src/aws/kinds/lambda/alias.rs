@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::types::{
-    AliasConfiguration, FunctionConfiguration, ProvisionedConcurrencyStatusEnum, State,
+    AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration,
+    ProvisionedConcurrencyStatusEnum, State,
 };
-use futures::future::{join, try_join, try_join_all};
+use futures::future::{join, try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,13 +24,14 @@ use super::function::Function;
 use super::release::Release;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
-use crate::aws::resource::{Cx, Resource, Survey};
+use crate::aws::resource::{Cx, Resource, Survey, without};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Remark};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::traffic::TAG_SHIFT;
 
 /// An alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,12 +42,8 @@ pub(crate) struct Alias {
     /// The ARN of the function.
     pub function: Text,
     /// What the version runs that it names. All of it is empty if the alias names no published
-    /// version. Not wanted of an alias that stays where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub release: Option<Release>,
-    /// What its first version runs, if it then stays where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first: Option<Release>,
+    /// version.
+    pub release: Release,
     /// How many versions stay beside those that aliases name; `None` if payctl did not make the
     /// alias.
     pub keep_versions: Option<u32>,
@@ -54,10 +52,20 @@ pub(crate) struct Alias {
     pub provisioned: Option<u32>,
     /// Why Lambda could not provide that. It is never wanted, so payctl asks again.
     pub failed_provisioning: Option<String>,
-    /// The other version that gets some of the calls, and its part. It is never wanted and never
-    /// changed.
+    /// The other version that gets some of the calls, and its part. It is never wanted, and changed
+    /// only on behalf of a shift.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
+    /// The shift that moves the calls from version to version, if one does. An apply then gives a new
+    /// release to the alias as its other version, without any calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
+    /// Whether it stays at its version when the function changes. It is only wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
+    /// What the other version runs, if not all calls go there. It is never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Release>,
 }
 
 /// How payctl describes its versions, to find them when they are no longer needed.
@@ -82,12 +90,14 @@ impl Alias {
         Self {
             name: Self::name(&function.name, "live"),
             function: Text::reference(Address::new(Function::META.kind, "sample"), Output::Arn),
-            release: Some(Release::of(function)),
-            first: None,
+            release: Release::of(function),
             keep_versions: Some(3),
             provisioned: Some(0),
             failed_provisioning: None,
             weights: BTreeMap::new(),
+            shift: None,
+            hold: false,
+            candidate: None,
         }
     }
 }
@@ -105,11 +115,13 @@ impl Resource for Alias {
             "If an alias divides its calls between two versions, payctl does not change the \
              weights, and refuses to point the alias to another version.",
             "An alias with `hold` gets a version when payctl creates it, and stays there.",
+            "If a section of `[shifts]` names the alias, an apply gives a new version to it with the \
+             weight 0, and `payctl shift` moves the calls there.",
             "Provisioned concurrency takes minutes. While Application Auto Scaling changes it, a \
              plan shows that AWS is still working on the alias.",
         ],
         immutable: &["name", "function"],
-        create_only: &["first"],
+        moved: Some(moved),
         tagged: false,
         failure_field: Some("failed_provisioning"),
         changed_outputs: &[("release", Output::Version)],
@@ -232,8 +244,7 @@ impl Resource for Alias {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let (function, alias) = common::parts(&self.name);
-        let release = self.release.as_ref().or(self.first.as_ref());
-        let (version, _) = self.released(cx.aws, release.ok_or_else(unknown)?).await?;
+        let (version, _) = self.released(cx.aws).await?;
         let call = cx
             .aws
             .lambda
@@ -249,10 +260,11 @@ impl Resource for Alias {
     /// The version first: provisioned concurrency follows the alias.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec;
-        let wanted = self.release.as_ref().or(now.release.as_ref());
-        let moves = wanted != now.release.as_ref();
-        if moves || self.keep_versions != now.keep_versions {
-            return self.point(cx.aws, wanted.filter(|_| moves)).await;
+        let is_there = self.hold
+            || self.release == now.release
+            || self.shift.is_some() && now.candidate.as_ref() == Some(&self.release);
+        if !is_there || self.keep_versions != now.keep_versions {
+            return self.point(cx.aws, !is_there).await;
         }
         match self.provisioned.or(now.provisioned) {
             None | Some(0) => unprovision(cx.aws, &self.name).await,
@@ -299,25 +311,48 @@ impl Alias {
         common::keeping(self.keep_versions.unwrap_or_default())
     }
 
-    /// The newest version with a release, which is published if there is none; and all versions from
-    /// before that.
-    async fn released(&self, aws: &Aws, release: &Release) -> Result<(u64, Versions), OpError> {
+    /// The newest version with the wanted release, which is published if there is none; and all
+    /// versions from before that.
+    async fn released(&self, aws: &Aws) -> Result<(u64, Versions), OpError> {
         let (function, _) = common::parts(&self.name);
         let all = common::versions(aws, function).await?;
         let is_it = |(_, found): &&(u64, FunctionConfiguration)| {
-            Release::of_configuration(found.clone()) == *release
+            Release::of_configuration(found.clone()) == self.release
         };
         let number = match all.iter().find(is_it) {
             Some((number, _)) => *number,
-            None => publish(aws, function, release).await?,
+            None => self.publish(aws, function).await?,
         };
         is_ready(aws, function, number).await?;
         Ok((number, all))
     }
 
-    /// Points the alias to the version of a release, or says only how many versions stay. First go the
-    /// versions that are no longer needed: so nothing is left behind if this ends in between.
-    async fn point(&self, aws: &Aws, release: Option<&Release>) -> Result<(), OpError> {
+    /// Publishes a version, if the function is what it is to be.
+    async fn publish(&self, aws: &Aws, function: &str) -> Result<u64, OpError> {
+        let answer = common::function(aws, function).await?;
+        let now = answer.and_then(|answer| answer.configuration);
+        let revision = now.as_ref().and_then(|now| now.revision_id.clone());
+        if now.map(Release::of_configuration).as_ref() != Some(&self.release) {
+            let message = format!("{function} is not yet as the config wants it");
+            return Err(OpError::new("GetFunction", ErrorClass::NotYet, "NotSettled", message));
+        }
+        let call = aws
+            .lambda
+            .publish_version()
+            .function_name(function)
+            .code_sha256(&self.release.code)
+            .set_revision_id(revision)
+            .description(PUBLISHED);
+        let made = call.send().await.map_err(op("PublishVersion"))?;
+        made.version.and_then(|number| number.parse().ok()).ok_or_else(|| {
+            let message = "AWS did not return the number of the new version";
+            OpError::new("PublishVersion", ErrorClass::Service, "NoVersion", message)
+        })
+    }
+
+    /// Points the alias to the wanted version, after the versions are gone that are no longer
+    /// needed: so nothing is left behind if this ends in between.
+    async fn point(&self, aws: &Aws, moves: bool) -> Result<(), OpError> {
         let (function, alias) = common::parts(&self.name);
         let aliases = common::aliases(aws, function).await?;
         let is_this = |found: &&AliasConfiguration| found.name() == alias;
@@ -325,69 +360,100 @@ impl Alias {
             let message = format!("there is no alias {}", self.name);
             return Err(OpError::new("ListAliases", ErrorClass::NotFound, "NoAlias", message));
         };
-        if release.is_some() && !weights(now).is_empty() {
+        let (base, other) = standing(now);
+        let is_divided = other.as_ref().is_some_and(|(_, weight)| *weight > 0.0);
+        if moves && is_divided {
             return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Divided", DIVIDED));
         }
-        let (version, older) = match release {
-            Some(release) => {
-                let (version, older) = self.released(aws, release).await?;
-                (Some(version), older)
+        if moves && self.shift.is_some() {
+            let tags = common::tags_of(aws, &common::arn_of(aws, function)).await?;
+            if let Some(claim) = tags.and_then(|mut tags| tags.remove(&claim_of(alias))) {
+                let message = format!(
+                    "a run of payctl shift holds this traffic (its claim: {claim}): wait for its \
+                     end, or run the shift again if it was cut off"
+                );
+                return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Shifting", message));
             }
-            None => (None, common::versions(aws, function).await?),
+        }
+        let (version, older) = if moves {
+            self.released(aws).await?
+        } else {
+            let stays = base.parse().unwrap_or_default();
+            (stays, common::versions(aws, function).await?)
         };
-        let stays = now.function_version().and_then(|number| number.parse().ok());
         let keep = self.keep_versions.unwrap_or_default();
-        for number in spare(keep, version.or(stays).unwrap_or_default(), &older, &aliases, now) {
+        for number in spare(keep, version, &older, &aliases, now) {
             common::delete_version(aws, function, number).await?;
         }
+        let (first, other) = match &self.shift {
+            Some(_) => (base, Some((version.to_string(), 0.0))),
+            None => (version.to_string(), None),
+        };
+        let weights = other.into_iter().collect();
+        let routing =
+            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights));
+        let has_weights = self.shift.is_some() || now.routing_config().is_some();
         let call = aws
             .lambda
             .update_alias()
             .function_name(function)
             .set_name(alias.map(str::to_owned))
-            .set_function_version(version.map(|number| number.to_string()))
+            .set_function_version(moves.then_some(first))
+            .set_routing_config((moves && has_weights).then(|| routing.build()))
             .description(self.words())
             .set_revision_id(now.revision_id.clone());
         call.send().await.map_err(op("UpdateAlias")).map(drop)
     }
 }
 
-/// Publishes a version, if the function is what it is to be.
-async fn publish(aws: &Aws, function: &str, release: &Release) -> Result<u64, OpError> {
-    let answer = common::function(aws, function).await?;
-    let now = answer.and_then(|answer| answer.configuration);
-    let revision = now.as_ref().and_then(|now| now.revision_id.clone());
-    if now.map(Release::of_configuration).as_ref() != Some(release) {
-        let message = format!("{function} is not yet as the config wants it");
-        return Err(OpError::new("GetFunction", ErrorClass::NotYet, "NotSettled", message));
-    }
-    let call = aws
-        .lambda
-        .publish_version()
-        .function_name(function)
-        .code_sha256(&release.code)
-        .set_revision_id(revision)
-        .description(PUBLISHED);
-    let made = call.send().await.map_err(op("PublishVersion"))?;
-    made.version.and_then(|number| number.parse().ok()).ok_or_else(|| {
-        let message = "AWS did not return the number of the new version";
-        OpError::new("PublishVersion", ErrorClass::Service, "NoVersion", message)
-    })
-}
-
-/// An alias that nobody wants to name a version.
-fn unknown() -> OpError {
-    OpError::new("CreateAlias", ErrorClass::Invalid, "NoRelease", "the alias names no version")
-}
-
 /// Why an alias does not move.
 const DIVIDED: &str = "the alias divides its calls between two versions; end that, and apply again";
 
+/// The tag on the function that says which run moves the calls of an alias.
+pub(crate) fn claim_of(alias: Option<&str>) -> String {
+    format!("{TAG_SHIFT}:{}", alias.unwrap_or_default())
+}
+
+/// The version that an alias names in fact, and the other one with its part of the calls: a version
+/// that gets all calls is the one that the alias names.
+fn standing(alias: &AliasConfiguration) -> (String, Option<(String, f64)>) {
+    let named = alias.function_version().unwrap_or(LATEST).to_owned();
+    match weights(alias).into_iter().next() {
+        Some((other, weight)) if weight >= 1.0 => (other, None),
+        other => (named, other),
+    }
+}
+
+/// The spec that counts as wanted, if the alias stays at its version, or a shift moves the calls: a
+/// release that waits for it is there.
+fn moved(want: &Value, live: &Value) -> Option<Value> {
+    let holds = want.get("hold").is_some();
+    if !holds && want.get("shift").is_none() {
+        return None;
+    }
+    let mut moved = without("hold", &without("shift", want, live)?, live)?;
+    let candidate = live.get("candidate").filter(|candidate| !candidate.is_null());
+    let waits = candidate.is_some() && want.get("release") == candidate;
+    if holds || waits {
+        moved["release"] = live.get("release")?.clone();
+    }
+    Some(moved)
+}
+
 /// What a plan says of an alias that divides its calls.
-fn divided(live: &Value) -> Option<(String, String)> {
+fn divided(want: &Value, live: &Value) -> Option<Remark> {
     let weights = live.get("weights")?.as_object()?;
     let (version, weight) = weights.iter().next()?;
     let percent = weight.as_f64()? * 100.0;
+    if let Some(shift) = want.get("shift").and_then(Value::as_str) {
+        return Some((
+            format!("version {version} gets {percent}% of its calls, by the shift `{shift}`"),
+            format!("an apply leaves that alone; payctl shift {shift} moves the calls"),
+        ));
+    }
+    if percent <= 0.0 || percent >= 100.0 {
+        return None;
+    }
     Some((
         format!("version {version} gets {percent}% of its calls; payctl does not change that"),
         "payctl points the alias to another version only after all calls go to one".to_owned(),
@@ -466,18 +532,24 @@ async fn describe(
     function: &str,
     alias: AliasConfiguration,
 ) -> Result<Live<Alias>, OpError> {
-    let version = alias.function_version().unwrap_or(LATEST);
+    let (version, other) = standing(&alias);
     let release = async {
-        match version {
+        match version.as_str() {
             LATEST => Ok(None),
             number => common::version(aws, function, number).await,
+        }
+    };
+    let candidate = async {
+        match &other {
+            Some((number, _)) => common::version(aws, function, number).await,
+            None => Ok(None),
         }
     };
     let call = aws.lambda.get_provisioned_concurrency_config().function_name(function);
     let call = call.set_qualifier(alias.name.clone());
     let provisioned =
         async { call.send().await.map_err(op("GetProvisionedConcurrencyConfig")).or_gone() };
-    let (release, provisioned) = try_join(release, provisioned).await?;
+    let (release, candidate, provisioned) = try_join3(release, candidate, provisioned).await?;
     let status = provisioned.as_ref().and_then(|found| found.status.clone());
     let calls =
         provisioned.as_ref().and_then(|found| found.requested_provisioned_concurrent_executions);
@@ -486,15 +558,14 @@ async fn describe(
     let outputs = [
         (Output::Arn, alias.alias_arn.clone().unwrap_or_default()),
         (Output::Name, name.clone()),
-        (Output::Version, version.to_owned()),
+        (Output::Version, version),
     ];
     Ok(Live {
         id: name.clone(),
         spec: Alias {
             name,
             function: common::arn_of(aws, function).into(),
-            release: Some(release.map(Release::of_configuration).unwrap_or_default()),
-            first: None,
+            release: release.map(Release::of_configuration).unwrap_or_default(),
             keep_versions: common::kept_by(&alias),
             provisioned: Some(
                 calls.and_then(|calls| u32::try_from(calls).ok()).unwrap_or_default(),
@@ -502,6 +573,9 @@ async fn describe(
             failed_provisioning: (status == Some(ProvisionedConcurrencyStatusEnum::Failed))
                 .then(|| reason.unwrap_or_else(|| "AWS gave no reason".to_owned())),
             weights: weights(&alias),
+            shift: None,
+            hold: false,
+            candidate: candidate.map(Release::of_configuration),
         },
         outputs: outputs.into(),
         tags: Tags::new(),
@@ -518,7 +592,6 @@ async fn describe(
 mod tests {
     use std::collections::HashMap;
 
-    use aws_sdk_lambda::types::AliasRoutingConfiguration;
     use serde_json::json;
 
     use super::*;
@@ -538,7 +611,7 @@ mod tests {
         let spare_of = |keep, next, aliases: &[AliasConfiguration]| {
             spare(keep, next, &all, aliases, &aliases[0])
         };
-        assert_eq!(spare_of(3, 9, std::slice::from_ref(&live)), [5, 4, 3, 2, 1]);
+        assert_eq!(spare_of(3, 9, &[live.clone()]), [5, 4, 3, 2, 1]);
         // Another alias keeps its versions, without counting among the last ones.
         let weights = HashMap::from([("2".to_owned(), 0.1)]);
         let weights =
@@ -560,8 +633,12 @@ mod tests {
 
     #[test]
     fn a_plan_says_who_else_gets_calls() {
-        let (said, _) = divided(&json!({ "weights": { "4": 0.25 } })).unwrap();
+        let live = json!({ "weights": { "4": 0.25 } });
+        let (said, _) = divided(&json!({}), &live).unwrap();
         assert_eq!(said, "version 4 gets 25% of its calls; payctl does not change that");
-        assert_eq!(divided(&json!({})), None);
+        let (said, _) = divided(&json!({ "shift": "pay" }), &live).unwrap();
+        assert_eq!(said, "version 4 gets 25% of its calls, by the shift `pay`");
+        assert_eq!(divided(&json!({}), &json!({})), None);
+        assert_eq!(divided(&json!({}), &json!({ "weights": { "4": 1.0 } })), None);
     }
 }

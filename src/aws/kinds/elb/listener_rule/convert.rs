@@ -18,14 +18,12 @@ pub(super) fn to_live(one: AwsRule, tags: Tags) -> Live<ListenerRule> {
     let id = one.rule_arn.unwrap_or_default();
     let action = one.actions.unwrap_or_default().into_iter().next();
     let conditions = one.conditions.unwrap_or_default().into_iter();
-    let action = action.map_or_else(|| Action::Other("none".into()), Action::from_aws);
     let spec = ListenerRule {
         listener: listener_of(&id).into(),
         priority,
         conditions: conditions.map(Condition::from_aws).collect(),
-        groups: Some(action.groups()),
-        action: Some(action),
-        first: None,
+        action: action.map_or_else(|| Action::Other("none".into()), Action::from_aws),
+        moved_by: None,
     };
     let outputs = Outputs::from([(Output::Arn, id.clone()), (Output::Id, id.clone())]);
     Live { spec, outputs, tags, phase: Phase::Ready, id }
