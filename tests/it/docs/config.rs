@@ -44,6 +44,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("load_balancers.*.listeners.[].tls_policy", r#""ELBSecurityPolicy-TLS13-1-2-2021-06""#),
     ("target_groups.*.port", "80"),
     ("queues.*.dead_letter", "false"),
+    ("certificates.*.key", r#""rsa_2048""#),
     ("apis.*.function_permissions", r#""api""#),
     ("alarms.*.missing", r#""missing""#),
     ("dashboards.*.widgets.[].kind", r#""line""#),
