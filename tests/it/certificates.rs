@@ -163,7 +163,7 @@ fn names_and_certificates_that_aws_would_refuse_are_refused() {
         )
     };
     check(&balancer("b.org"), "the certificate `main` does not stand for `b.org`");
-    check("[apis.a]\ndescription = \"${zone}\"", "unknown reference `${zone}`");
+    check("[apis.a]\ndescription = \"${zone}\"", "`${zone}` is not allowed here");
     check("with_zone = 1", "with_zone");
 }
 
@@ -193,7 +193,9 @@ fn an_api_calls_a_load_balancer_by_its_domain_over_tls() {
              [apis.a.routes.\"GET /x\"]\nload_balancer = \"front\"\nvpc_link = \"main\"\n{port}\n\
              [load_balancers.front]\nsecurity_groups = [\"lb\"]\n\
              domain = {{ name = \"pay.example.com\", zone = \"example.com\" }}\n\
-             listeners = [{{ port = 80, respond = {{ status = 404 }} }}]\n"
+             [[load_balancers.front.listeners]]\nport = 80\nrespond = {{ status = 404 }}\n\
+             [[load_balancers.front.listeners]]\nport = 443\nrespond = {{ status = 404 }}\n\
+             certificate = \"arn:aws:acm:us-east-1:000000000000:certificate/x\"\n"
         )
     };
     let uri = |text: &str| {
