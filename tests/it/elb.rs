@@ -430,7 +430,7 @@ fn groups_for_functions_that_aws_would_refuse_are_refused() {
     check(&group(fleet), "the targets of `a` are not instances");
     let service = "[load_balancers.b]\nsecurity_groups = [\"lb\"]\n\
                    listeners = [{ port = 80, forward = \"a\" }]\n[clusters.c]\n[services.s]\n\
-                   image = \"x\"\nport = 80\ntarget_group = \"a\"\nsecurity_groups = [\"workers\"]\n";
+                   cluster = \"c\"\nimage = \"x\"\nport = 80\ntarget_group = \"a\"\nsecurity_groups = [\"workers\"]\n";
     check(&group(service), "the targets of the target group `a` are of type lambda");
 }
 
@@ -519,7 +519,8 @@ fn rules_and_functions_live_on_the_sandbox() {
         let connection = sandboxed(&sandbox);
         let applied = async |text: &str, when: &str| {
             let folder = environment(text);
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
+            let (provider, blueprint) = configured.await;
             let plan = run(&provider, &blueprint, Purpose::Apply).await;
             expect_settled(&provider, &blueprint, when).await;
             actions_of(&plan)
@@ -555,6 +556,12 @@ fn rules_and_functions_live_on_the_sandbox() {
         assert_eq!(actions["elb.target_group/validate"], Action::Replace, "{actions:?}");
         assert_eq!(actions["elb.target/validate"], Action::Replace, "{actions:?}");
 
+        // So does an alias of it.
+        let called = other.replace("function = \"g\"", "function = \"g:live\"");
+        let called = format!("{called}[functions.g.aliases.live]\n");
+        let actions = applied(&called, "an alias").await;
+        assert_eq!(actions["elb.target/validate"], Action::Replace, "{actions:?}");
+
         // Somebody takes the function out of its group.
         let elb = client(&sandbox);
         let groups = elb.describe_target_groups().send().await.expect("groups");
@@ -564,14 +571,14 @@ fn rules_and_functions_live_on_the_sandbox() {
         let health = health.expect("targets");
         let target = health.target_health_descriptions()[0].target().expect("g").clone();
         let id = target.id().unwrap_or_default();
-        assert!(id.ends_with(":function:dev-payment-lambda-g"), "{target:?}");
+        assert!(id.ends_with(":function:dev-payment-lambda-g:live"), "{target:?}");
         let gone = elb.deregister_targets().target_group_arn(group).targets(target);
         gone.send().await.expect("it is registered");
-        let actions = applied(&other, "a registration taken away").await;
+        let actions = applied(&called, "a registration taken away").await;
         let again = [("elb.target/validate".to_owned(), Action::Create)];
         assert_eq!(actions, BTreeMap::from(again));
 
-        let folder = environment(&other);
+        let folder = environment(&called);
         let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
         run(&provider, &blueprint, Purpose::Destroy).await;
         let left = plan_now(&provider, &blueprint, Purpose::Destroy).await;
@@ -587,7 +594,8 @@ fn faults_at_rules_and_registrations_leave_one_of_each() {
         let applied = async |sandbox: &Sandbox, faults: Option<&Faults>| {
             let mut connection = sandboxed(sandbox);
             connection.transport = faults.map(Faults::transport).or(connection.transport);
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
+            let (provider, blueprint) = configured.await;
             let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
             carry_out(&provider, &plan).await
         };
@@ -668,7 +676,8 @@ fn further_certificates_are_left_alone_unless_the_config_names_them() {
         };
         let applied = async |others: &str| {
             let folder = environment(&text(others));
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
+            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
+            let (provider, blueprint) = configured.await;
             let plan = run(&provider, &blueprint, Purpose::Apply).await;
             expect_settled(&provider, &blueprint, others).await;
             actions_of(&plan)

@@ -104,6 +104,11 @@ fn a_survey_is_at_most_three_calls_deep() {
 const DEEPER: &[(&str, u64, &str)] = &[
     // A plan has the tags from the tagging API, at the same time as the list.
     ("acm.certificate", 4, "a certificate has no name, so its tags tell whether to describe it"),
+    (
+        "elb.listener_rule",
+        4,
+        "AWS lists rules by listener and listeners by load balancer, and tells no tags with them",
+    ),
 ];
 
 #[test]
@@ -150,6 +155,7 @@ const PLAIN: &[(&str, &str)] = &[
     ("InvalidVPCNetworkStateFault", "the network is still being made"),
     ("KMSInvalidStateException", "the key of the secret is being enabled again"),
     ("KMSKeyNotAccessibleFault", "a new key or its policy is not seen everywhere"),
+    ("PreconditionFailedException", "the function or the alias has changed since it was read"),
     ("ServiceNotActiveException", "a service of the same name is still draining"),
     ("UpdateInProgressException", "the capacity providers are still being changed"),
     ("WAFServiceLinkedRoleErrorException", "the role that delivers the log is still being made"),

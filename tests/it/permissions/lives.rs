@@ -62,6 +62,12 @@ fn demanding(scope: &Scope) -> Blueprint {
     let key = || to_sample("kms.key", Output::Arn);
     set(&mut wanted, "dynamodb.table", "encryption", json!({ "kms": key() }));
     set(&mut wanted, "lambda.function", "environment_key", key());
+    let alias = Address::new("lambda.alias", "sample-live");
+    let alias = wanted.resources.get_mut(&alias).expect("a sample");
+    alias.spec["release"]["environment_key"] = key();
+    alias.spec["provisioned"] = json!(2);
+    let scaled = json!({ "function": to_neighbour("lambda.alias", "sample-b-live", Output::Arn) });
+    add(&mut wanted, "lambda.permissions", "sample-b-live", &scaled);
     set(&mut wanted, "rds.cluster", "final_snapshot", json!(true));
     set(&mut wanted, "rds.cluster", "data_api", json!(true));
     let default = json!("default.aurora-postgresql15");
@@ -93,15 +99,22 @@ fn demanding(scope: &Scope) -> Blueprint {
     add(&mut wanted, "s3.bucket", "sample-b", &bucket);
     let bucket = to_neighbour("s3.bucket", "sample-b", Output::Name);
     set(&mut wanted, "s3.bucket", "access_log", json!({ "bucket": bucket, "prefix": "log/" }));
+    // A listener with certificates.
+    let listener = "elb.listener";
+    let secure = ["protocol", "certificate", "other_certificates", "tls_policy"]
+        .map(|field| (field.to_owned(), varied(listener, field)));
+    let mut secure = Value::Object(secure.into_iter().collect());
+    secure["port"] = json!(443);
+    add(&mut wanted, listener, "sample-b", &secure);
     // Another security group, and targets for the instances of the Auto Scaling group.
     add(&mut wanted, "ec2.security_group", "sample-b", &json!({ "name": "sample-group-b" }));
     let group = json!({ "group": to_neighbour("ec2.security_group", "sample-b", Output::Id) });
     add(&mut wanted, "ec2.security_group_rules", "sample-b", &group);
-    for name in ["sample-b", "sample-c"] {
+    for name in ["sample-c", "sample-d"] {
         let fields = json!({ "name": format!("targets-{name}"), "target_type": "instance" });
         add(&mut wanted, "elb.target_group", name, &fields);
     }
-    let targets = json!([to_neighbour("elb.target_group", "sample-b", Output::Arn)]);
+    let targets = json!([to_neighbour("elb.target_group", "sample-c", Output::Arn)]);
     set(&mut wanted, "autoscaling.group", "target_groups", targets);
     set(&mut wanted, "autoscaling.group", "outdated", json!(0));
     wanted
@@ -114,7 +127,7 @@ fn moved(mut blueprint: Blueprint) -> Blueprint {
     set(&mut blueprint, "ec2.instance", "groups", groups());
     let subnets = ["sample", "sample-c"].map(|name| to_neighbour("ec2.subnet", name, Output::Id));
     set(&mut blueprint, "elb.load_balancer", "subnets", json!(subnets));
-    let targets = json!([to_neighbour("elb.target_group", "sample-c", Output::Arn)]);
+    let targets = json!([to_neighbour("elb.target_group", "sample-d", Output::Arn)]);
     set(&mut blueprint, "autoscaling.group", "target_groups", targets);
     set(&mut blueprint, "ec2.launch_template", "user_data", json!("#!/bin/bash\necho moved\n"));
     let parameters = to_sample("rds.cluster_parameter_group", Output::Name);
@@ -215,16 +228,26 @@ impl Account {
         }
     }
 
-    /// Others put an object into the bucket of the samples, write over it, and begin an upload.
-    async fn fill_the_bucket(&self) {
+    /// Others put an object into each bucket of the samples, write over it, and begin an upload.
+    async fn fill_the_buckets(&self) {
         let s3 = aws_sdk_s3::Client::new(&by_hand(&self.sandbox));
-        let bucket = "sample-payment-bucket-000000000000-us-east-1";
-        let upload = s3.create_multipart_upload().bucket(bucket).key("b").send();
-        upload.await.expect("an upload");
-        for text in ["one", "two"] {
-            let put = s3.put_object().bucket(bucket).key("a").body(text.as_bytes().to_vec().into());
-            put.send().await.expect("an object");
+        for bucket in ["bucket", "logs"] {
+            let bucket = format!("sample-payment-{bucket}-000000000000-us-east-1");
+            let upload = s3.create_multipart_upload().bucket(&bucket).key("b").send();
+            upload.await.expect("an upload");
+            for text in ["one", "two"] {
+                let put = s3.put_object().bucket(&bucket).key("a");
+                let put = put.body(text.as_bytes().to_vec().into()).send();
+                put.await.expect("an object");
+            }
         }
+    }
+
+    /// Others ask the Auto Scaling group for another instance, which has not started yet.
+    async fn start_an_instance(&self) {
+        let autoscaling = aws_sdk_autoscaling::Client::new(&by_hand(&self.sandbox));
+        let call = autoscaling.update_auto_scaling_group().auto_scaling_group_name("sample-group");
+        call.desired_capacity(2).send().await.expect("it starts");
     }
 
     /// Others register a revision of the sample's task definition. Returns its ARN.
@@ -415,7 +438,7 @@ async fn planning(account: &mut Account) {
 /// What a destroy meets.
 async fn destroying(account: &mut Account) {
     Box::pin(planning(account)).await;
-    account.fill_the_bucket().await;
+    account.fill_the_buckets().await;
     // The key of a database with a final snapshot is let go of, and another one is deleted.
     let mut kept = account.samples();
     set(&mut kept, "kms.key", "kept", json!(true));
@@ -450,6 +473,7 @@ async fn slow_ends(account: &mut Account) {
     let named = ["autoscaling.group", "lambda.function"].map(|kind| Address::new(kind, "sample"));
     let blueprint = needed(slow.samples(), named.into());
     slow.others_run(&blueprint, Purpose::Apply).await;
+    slow.start_an_instance().await;
     slow.runs(&blueprint, Purpose::Destroy).await;
     account.needed.append(&mut slow.needed);
 }
@@ -462,7 +486,7 @@ async fn locked_objects(account: &mut Account) {
     set(&mut blueprint, "s3.bucket", "versioning", json!(true));
     set(&mut blueprint, "s3.bucket", "object_lock", json!({ "mode": "GOVERNANCE", "days": 1 }));
     locked.others_run(&blueprint, Purpose::Apply).await;
-    locked.fill_the_bucket().await;
+    locked.fill_the_buckets().await;
     let provider = sample_provider(&sandboxed(&locked.sandbox)).await;
     let destroy = async {
         let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
@@ -484,7 +508,7 @@ async fn applying(account: &mut Account) {
     let blueprint = account.samples();
     account.runs(&blueprint, Purpose::Apply).await;
     Box::pin(account.looks()).await;
-    account.fill_the_bucket().await;
+    account.fill_the_buckets().await;
     // What others did is put right.
     account.meddle().await;
     account.runs(&blueprint, Purpose::Apply).await;

@@ -14,6 +14,9 @@ use super::text::Output;
 /// The time that stands for "as late as possible".
 pub const LATEST: &str = "latest";
 
+/// A sentence without a period, and what to do about it.
+pub type Remark = (String, String);
+
 /// The constant facts of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Meta {
@@ -63,9 +66,9 @@ pub struct Meta {
     /// Top-level fields that only report a status. A difference between plan and apply there does not stop
     /// a step.
     pub status_fields: &'static [&'static str],
-    /// What somebody else does with an object that payctl leaves to them, from its live spec: a sentence
-    /// without a period, and what to do about it. A plan says so.
-    pub under_way: Option<fn(&Value) -> Option<(String, String)>>,
+    /// What somebody else does with an object that payctl leaves to them, from its live spec. A plan
+    /// says so.
+    pub under_way: Option<fn(&Value) -> Option<Remark>>,
     /// Outputs that get a new value when a field changes: (top-level field, output).
     pub changed_outputs: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.

@@ -112,10 +112,7 @@ impl Resource for RestApi {
                 &["apigateway:GET"],
                 &["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"],
             ),
-            Permit::create(
-                &["apigateway:POST", "apigateway:UpdateRestApiPolicy"],
-                &["apigateway:{region}::/restapis"],
-            ),
+            Permit::create(&["apigateway:POST"], &["apigateway:{region}::/restapis"]),
             Permit::change(
                 &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT"],
                 &["apigateway:{region}::/restapis/*"],

@@ -88,6 +88,11 @@ impl Resource for Target {
         Self { group: arn("elb.target_group"), function: arn("lambda.function") }
     }
 
+    /// The name of its group, since it stands under the same one.
+    fn sample_name() -> &'static str {
+        "sample-b"
+    }
+
     fn variants() -> Vec<Self> {
         Vec::new()
     }
