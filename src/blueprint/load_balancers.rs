@@ -36,6 +36,11 @@ impl Builder<'_> {
             let address = Address::new("elb.load_balancer", key.0.as_str());
             let item = Item::new(address, name.clone(), path);
             self.add(Item { after: self.around(config), ..item }, &spec);
+            if let Some(domain) = &config.domain {
+                let (path, logical) = (&path.key("domain"), format!("lb-{}", key.0));
+                let target = Address::new("elb.load_balancer", key.0.as_str());
+                self.alias_record(&logical, &domain.name, domain.zone.as_ref(), &target, path);
+            }
             for listener in &config.listeners {
                 let mut spec = self.listener(key, config.kind, listener);
                 spec.moved_by = self.shift_of_listener(key, listener.port).map(Mover::Shift);
@@ -120,9 +125,9 @@ impl Builder<'_> {
 
     fn listener(&self, key: &str, kind: BalancerType, config: &Listener) -> listener::Listener {
         let protocol = config.spoken(kind);
-        let certificate = config.certificate.as_ref().map(|arn| self.text(arn));
+        let certificate = config.certificate.as_ref().map(|given| self.certificate(given));
         let others = config.other_certificates.as_ref();
-        let others = others.map(|arns| arns.iter().map(|arn| self.text(arn)).collect());
+        let others = others.map(|all| all.iter().map(|given| self.certificate(given)).collect());
         listener::Listener {
             load_balancer: Text::reference(Address::new("elb.load_balancer", key), Output::Arn),
             port: config.port,

@@ -25,6 +25,7 @@ use permissions::Caller;
 mod alarms;
 mod apis;
 mod buckets;
+mod certificates;
 mod clusters;
 mod cost_anomalies;
 mod dashboards;
@@ -138,6 +139,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.log_groups();
     builder.functions();
     builder.subscriptions();
+    builder.certificates();
     builder.apis();
     builder.vpc_links();
     builder.databases();

@@ -11,6 +11,7 @@ mod aliases;
 mod apis;
 mod architecture;
 mod autoscaling;
+mod certificates;
 mod changes;
 mod cli_cycle;
 mod cli_edges;

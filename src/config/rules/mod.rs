@@ -9,6 +9,7 @@ use super::schema::network::{Network, SubnetTier};
 mod alarms;
 mod apis;
 mod buckets;
+mod certificates;
 mod cost_anomalies;
 mod dashboards;
 mod databases;
@@ -75,6 +76,7 @@ pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     rules.secrets();
     rules.roles();
     rules.functions();
+    rules.certificates();
     rules.apis();
     rules.vpc_links();
     rules.databases();

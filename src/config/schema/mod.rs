@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub mod alarms;
 pub mod apis;
 pub mod buckets;
+pub mod certificates;
 pub mod clusters;
 pub mod cost_anomalies;
 pub mod dashboards;
@@ -49,8 +50,8 @@ use outputs::Output;
 use parameters::Parameter;
 use template::TemplateRule;
 use text::{
-    AccountId, InputName, ItemName, OutputName, ParameterName, ProjectName, Region, Stamp, TagKey,
-    TagValue, Template,
+    AccountId, DomainName, InputName, ItemName, OutputName, ParameterName, ProjectName, Region,
+    Stamp, TagKey, TagValue, Template,
 };
 use variables::Variable;
 
@@ -71,6 +72,9 @@ pub struct Config {
     pub project: ProjectName,
     /// The AWS region.
     pub region: Region,
+    /// The public hosted zone of the account in which payctl writes records: `"example.com"`. Strings may
+    /// contain it as `${zone}`. If it is set, the differences in `[with_zone]` apply.
+    pub zone: Option<DomainName>,
     /// The id of the only AWS account that this environment may use.
     pub account: Option<AccountId>,
     /// Refuses destroy and any loss of data. Objects that hold data have the tag `payctl:protect`. To
@@ -143,6 +147,9 @@ pub struct Config {
     /// ECS clusters by name.
     #[serde(default)]
     pub clusters: BTreeMap<ItemName, clusters::Cluster>,
+    /// Certificates by name.
+    #[serde(default)]
+    pub certificates: BTreeMap<ItemName, certificates::Certificate>,
     /// Fargate services by name.
     #[serde(default)]
     pub services: BTreeMap<ItemName, services::ContainerService>,

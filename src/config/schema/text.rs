@@ -247,6 +247,15 @@ strings! {
     /// Who may call a route: `iam`, `none`, or an authorizer of its API.
     Authorization { "pattern": "^(iam|none|[a-z](-?[a-z0-9]){0,39})$" }
         => "write iam, none, or the name of an authorizer of this API"
+    /// A domain name.
+    DomainName { "pattern": "^([a-z0-9](-*[a-z0-9])*[.])+[a-z](-*[a-z0-9])*$" }
+        => "a domain name looks like api.example.com, in lower case and without a dot at the end"
+    /// A name of a certificate.
+    CertifiedName { "pattern": "^([*][.])?([a-z0-9](-*[a-z0-9])*[.])+[a-z](-*[a-z0-9])*$" }
+        => "a name of a certificate looks like example.com or *.example.com, in lower case"
+    /// The first step of the paths of an API at its domain name.
+    BasePath { "pattern": "^[A-Za-z0-9._-]{1,128}$" }
+        => "a base path is 1 to 128 letters, digits and . _ -, without a slash"
     /// A Cognito user pool.
     UserPool { "pattern": "^(arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/)?[a-z]{2}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$" }
         => "write the id of a user pool, us-east-1_AbCdEfGhI, or its ARN"

@@ -44,6 +44,7 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("load_balancers.*.listeners.[].tls_policy", r#""ELBSecurityPolicy-TLS13-1-2-2021-06""#),
     ("target_groups.*.port", "80"),
     ("queues.*.dead_letter", "false"),
+    ("certificates.*.key", r#""rsa_2048""#),
     ("apis.*.function_permissions", r#""api""#),
     ("alarms.*.missing", r#""missing""#),
     ("shifts.*.bake", r#""5m""#),
@@ -267,6 +268,7 @@ of a pull request. So payctl limits what a config can read:
 | written | meaning |
 |---|---|
 | `${env}`, `${project}`, `${region}` | the environment, the project, the region |
+| `${zone}` | the public hosted zone, if `zone` is set |
 | `${account}` | the account id; in names, references and `tags_at_creation` |
 | `${now}` | the time of the run; only in `tags_at_creation` |
 | `${var.NAME}` | the environment variable `NAME`, which `[variables]` declares |
@@ -287,6 +289,8 @@ resource with such a reference is created after the other, and changes with it:
 | `${queues.NAME.OUTPUT}` | `arn`, `name`, `url`, `dead_letter_arn`, `dead_letter_name`, `dead_letter_url` |
 | `${roles.NAME.OUTPUT}` | `arn`, `name`, `instance_profile_arn`, `instance_profile_name` |
 | `${log_groups.NAME.OUTPUT}` | `arn`, `name` |
+| `${apis.NAME.OUTPUT}` | `arn`, `id`, `name`, `url`, `stage`, `stage_arn`, `domain`, `domain_target` |
+| `${certificates.NAME.OUTPUT}` | `arn` |
 | `${load_balancers.NAME.OUTPUT}` | `arn`, `name`, `dns_name`, `metric` |
 | `${target_groups.NAME.OUTPUT}` | `arn`, `name`, `metric` |
 | `${fleets.NAME.OUTPUT}` | `arn`, `name` |
