@@ -2,9 +2,12 @@
 //! on a clock that jumps over waits, and of the real binary.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatch::types::StateValue;
@@ -617,27 +620,54 @@ fn the_binary_moves_traffic_takes_it_back_and_says_so() {
     }
 }
 
-#[test]
-fn the_binary_rolls_back_after_an_alarm() {
-    let folder = shifting("steps = [50, 100]\nbake = \"60s\"\nwatch = [\"errors\"]");
-    alarm_of(&folder, &StateValue::Ok);
+/// A run that is disturbed once traffic has moved, up to its end with code 5; the kind of what it found.
+fn disturbed(folder: &Folder, disturb: impl FnOnce()) -> Value {
     let mut command = folder.payctl("shift pay --env dev --sandbox --json");
-    let output = Stdio::piped();
-    let mut child = command.stdout(output).stderr(Stdio::piped()).spawn().expect("payctl starts");
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("payctl starts");
     let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut out = String::new();
     while !out.contains("shift_moved") {
         assert_ne!(said.read_line(&mut out).expect("a line"), 0, "{out}");
     }
-    alarm_of(&folder, &StateValue::Alarm);
+    disturb();
     said.read_to_string(&mut out).expect("the rest");
     assert_eq!(child.wait().expect("an end").code(), Some(5), "{out}");
     let ran = Ran { code: Some(5), out, err: String::new() };
     assert_eq!(percents_of(&ran, "shift_moved"), [50, 0], "{}", ran.out);
     let report = lines(&ran).pop().expect("a report");
     assert_eq!(report["end"], "rolled_back");
-    assert_eq!(report["findings"][0]["kind"], "alarm");
     let status = folder.expect(0, "shift status pay --env dev --sandbox --json");
     assert_eq!(lines(&status)[0]["shifts"][0]["percent"], 0);
     assert_eq!(lines(&status)[0]["shifts"][0]["claim"], Value::Null);
+    report["findings"][0]["kind"].clone()
+}
+
+#[test]
+fn the_binary_rolls_back_after_an_alarm() {
+    let folder = shifting("steps = [50, 100]\nbake = \"60s\"\nwatch = [\"errors\"]");
+    alarm_of(&folder, &StateValue::Ok);
+    assert_eq!(disturbed(&folder, || alarm_of(&folder, &StateValue::Alarm)), "alarm");
+}
+
+#[test]
+fn the_binary_rolls_back_after_a_failed_probe() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/health", server.local_addr().expect("an address"));
+    let is_ill = Arc::new(AtomicBool::new(false));
+    let seen = is_ill.clone();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).is_ok(), "no request");
+            let status = if seen.load(Ordering::SeqCst) { "503 Ill" } else { "200 OK" };
+            let answer =
+                format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            assert!(stream.write_all(answer.as_bytes()).is_ok(), "no answer");
+        }
+    });
+    let probe = format!("probe = {{ url = \"{url}\", failures = 2 }}");
+    let folder = shifting(&format!("steps = [50, 100]\nbake = \"60s\"\n{probe}"));
+    assert_eq!(disturbed(&folder, || is_ill.store(true, Ordering::SeqCst)), "probe");
 }
