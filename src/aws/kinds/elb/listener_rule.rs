@@ -168,12 +168,13 @@ impl Resource for ListenerRule {
         let listener = Text::reference(Address::new("elb.listener", "sample"), Output::Arn);
         let group = Text::reference(Address::new("elb.target_group", "sample"), Output::Arn);
         let targets = BTreeSet::from([Share { group, weight: 1 }]);
+        let action = Action::Forward(Forward { targets, sticky_seconds: None });
         Self {
             listener,
             priority: 10,
             conditions: BTreeSet::from([Condition::Path(set(&["/payments/*", "/refunds"]))]),
-            action: Some(Action::Forward(Forward { targets, sticky_seconds: None })),
-            first: None,
+            action: Some(action.clone()),
+            first: Some(action),
             groups: None,
         }
     }

@@ -83,7 +83,7 @@ impl Alias {
             name: Self::name(&function.name, "live"),
             function: Text::reference(Address::new(Function::META.kind, "sample"), Output::Arn),
             release: Some(Release::of(function)),
-            first: None,
+            first: Some(Release::of(&Function::sample())),
             keep_versions: Some(3),
             provisioned: Some(0),
             failed_provisioning: None,
