@@ -337,6 +337,9 @@ fn ecs_moves_the_traffic_and_takes_it_back_after_an_alarm() {
         run(&provider, &linear, Purpose::Apply).await;
         minutes(2).await;
         expect_settled(&provider, &linear, "another strategy").await;
+        // ECS would go on to move weights until its deployment ends.
+        minutes(70).await;
+        expect_settled(&provider, &linear, "the end of another strategy").await;
         let rolling = blueprint_of(&provider, &config_with("nginx:2", &shifting(""))).await;
         run(&provider, &rolling, Purpose::Apply).await;
         minutes(2).await;
