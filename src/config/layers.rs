@@ -196,15 +196,12 @@ pub(crate) const WITH_ZONE: &str = "with_zone";
 fn with_zone(tree: &mut Node) {
     let has_zone = tree.get("zone").is_some();
     let Value::Table(entries) = &mut tree.value else { return };
-    match entries.remove(WITH_ZONE) {
-        Some(differences) if matches!(differences.value, Value::Table(_)) => {
-            if has_zone {
-                tree.overlay(differences);
-            }
-        }
+    let Some(differences) = entries.remove(WITH_ZONE) else { return };
+    if !matches!(differences.value, Value::Table(_)) {
         // The check reports it.
-        Some(other) => drop(entries.insert(WITH_ZONE.to_owned(), other)),
-        None => {}
+        entries.insert(WITH_ZONE.to_owned(), differences);
+    } else if has_zone {
+        tree.overlay(differences);
     }
 }
 

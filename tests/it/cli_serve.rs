@@ -192,17 +192,19 @@ fn blue_green_serves_payments_through_a_load_balancer() {
     let folder = Folder::shipped();
     let example = "config/examples/migration";
     choose_blue_green(&folder.path(&format!("{example}/dev.toml")));
+    let option = format!("{example}/process_blue_green.toml");
+    folder.edit(&option, "bake = \"5m\"", "bake = \"1s\"");
     let served = Served::start(&folder);
-    let apply = || {
-        let line = format!("apply --config-dir {example} --env dev --auto-approve --endpoint-url");
-        let mut apply = folder.payctl(&line);
-        apply
+    let payctl = |command: &str| {
+        let line = format!("{command} --config-dir {example} --env dev --endpoint-url");
+        let mut payctl = folder.payctl(&line);
+        payctl
             .arg(&served.url)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test");
-        ended(&mut apply).expect(0, "apply --endpoint-url");
+        ended(&mut payctl).expect(0, command);
     };
-    apply();
+    payctl("apply --auto-approve");
     let outputs = format!("outputs --config-dir {example} --env dev --sandbox --json");
     let outputs: Value = serde_json::from_str(&folder.expect(0, &outputs).out).expect("JSON");
     let url = outputs["outputs"]["ApiGatewayUrl"].as_str().expect("the URL of the API");
@@ -221,14 +223,11 @@ fn blue_green_serves_payments_through_a_load_balancer() {
     // The next version is behind green, and gets nothing yet.
     let source = format!("{example}/functions/transaction_processing/index.py");
     folder.edit(&source, old, new);
-    apply();
+    payctl("apply --auto-approve");
     assert_eq!(paid(), old);
-    let option = format!("{example}/process_blue_green.toml");
-    folder.edit(&option, "blue = 100, green = 0", "blue = 0, green = 100");
-    apply();
+    payctl("shift process");
     assert_eq!(paid(), new);
-    folder.edit(&option, "blue = 0, green = 100", "blue = 100, green = 0");
-    apply();
+    payctl("shift back process");
     assert_eq!(paid(), old);
 }
 

@@ -226,7 +226,10 @@ impl<R: Road> Traffic for Watched<R> {
             let alarms = async {
                 match alarms.as_slice() {
                     [] => None,
-                    names => Some(in_time("DescribeAlarms", alarms::read(&self.aws, names)).await),
+                    names => {
+                        let read = Box::pin(alarms::read(&self.aws, names));
+                        Some(in_time("DescribeAlarms", read).await)
+                    }
                 }
             };
             let targets = async {
@@ -241,7 +244,8 @@ impl<R: Road> Traffic for Watched<R> {
             };
             let figures = async {
                 let (from, to) = self.road.metrics().filter(|_| *figures)?;
-                Some(in_time("GetMetricData", figures::read(&self.aws, since, &from, &to)).await)
+                let read = Box::pin(figures::read(&self.aws, since, &from, &to));
+                Some(in_time("GetMetricData", read).await)
             };
             let (alarms, targets, probe, figures) = join4(alarms, targets, probe, figures).await;
             Signals { alarms, targets, probe, figures }

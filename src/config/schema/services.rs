@@ -215,13 +215,7 @@ fn three() -> u32 {
 /// others, ECS starts them in a second one (`alternate`), moves the traffic there with the weights of a
 /// rule, and takes it back if an alarm fires.
 ///
-/// ECS's own strategies go on if payctl is gone: take them for a service on Fargate. They watch alarms and
-/// call hooks, and they move traffic whenever tasks are replaced, so an apply that changes the image starts
-/// a shift.
-///
-/// To move traffic between two services, or between versions of a function, use the weights of a listener, a
-/// rule or an alias. Then you decide when traffic moves, and a probe or any metric can decide whether it
-/// stays. Somebody must watch meanwhile.
+/// ECS goes on if payctl is gone. docs/shifting.md says when to take its strategies, and when `payctl shift`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Deployment {

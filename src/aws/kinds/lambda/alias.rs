@@ -611,7 +611,7 @@ mod tests {
         let spare_of = |keep, next, aliases: &[AliasConfiguration]| {
             spare(keep, next, &all, aliases, &aliases[0])
         };
-        assert_eq!(spare_of(3, 9, &[live.clone()]), [5, 4, 3, 2, 1]);
+        assert_eq!(spare_of(3, 9, std::slice::from_ref(&live)), [5, 4, 3, 2, 1]);
         // Another alias keeps its versions, without counting among the last ones.
         let weights = HashMap::from([("2".to_owned(), 0.1)]);
         let weights =
