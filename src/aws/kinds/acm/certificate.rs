@@ -85,15 +85,13 @@ impl Resource for Certificate {
             ),
             Permit::look(&["route53:ListHostedZones"], &["*"]),
             Permit::look(&["route53:ListResourceRecordSets"], &["route53:::hostedzone/*"]),
-            Permit::create(&["acm:RequestCertificate"], &["*"]).made_ours(),
-            Permit::create(&["acm:AddTagsToCertificate"], &["*"]).made_ours(),
+            Permit::create(&["acm:AddTagsToCertificate", "acm:RequestCertificate"], &["*"]),
             Permit::set(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
             Permit::change(
                 &["acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate"],
                 &["acm:{here}:certificate/*"],
-            )
-            .ours(),
-            Permit::delete(&["acm:DeleteCertificate"], &["acm:{here}:certificate/*"]).ours(),
+            ),
+            Permit::delete(&["acm:DeleteCertificate"], &["acm:{here}:certificate/*"]),
         ],
         names: Some(NameRule::tag("certificate")),
         section: "certificates",
