@@ -20,7 +20,8 @@ use serde_json::Value;
 use crate::cli_support::Folder;
 use crate::elb::{NETWORK, blueprint_of, check, spec_of};
 use crate::support::{
-    block_on, by_hand, carry_out, configured, expect_settled, plan_now, run, sandboxed,
+    applied_under, block_on, by_hand, carry_out, configured, expect_settled, plan_now, run,
+    sandboxed,
 };
 
 const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
@@ -503,16 +504,9 @@ fn missing_and_hidden_zones_are_named_before_an_apply() {
 fn faults_at_certificates_and_records_leave_one_of_each() {
     block_on(async {
         let folder = folder(NAMED);
-        let applied = async |sandbox: &Sandbox, faults: Option<&Faults>| {
-            let mut connection = sandboxed(sandbox);
-            connection.transport = faults.map(Faults::transport).or(connection.transport);
-            let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
-            let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
-            carry_out(&provider, &plan).await
-        };
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport());
-        assert!(applied(&sandbox, Some(&faults)).await.is_complete());
+        assert!(applied_under(&sandbox, Some(&faults), folder.path()).await.is_complete());
         let clean = sandbox.counts().expect("counts");
         let made = [
             "acm.RequestCertificate",
@@ -528,11 +522,11 @@ fn faults_at_certificates_and_records_leave_one_of_each() {
             let faults = Faults::new(sandbox.transport()).at(at + 1, fault);
             tokio::select! {
                 // Only death may leave anything undone.
-                report = applied(&sandbox, Some(&faults)) => {
+                report = applied_under(&sandbox, Some(&faults), folder.path()) => {
                     assert!(report.is_complete(), "{fault:?}: {:#?}", report.failed);
                 }
                 () = faults.stopped() => {
-                    let report = applied(&sandbox, None).await;
+                    let report = applied_under(&sandbox, None, folder.path()).await;
                     assert!(report.is_complete(), "after {fault:?}: {:#?}", report.failed);
                 }
             }

@@ -16,7 +16,8 @@ use payctl_sandbox::{Fault, Faults, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{
-    block_on, carry_out, configured, expect_settled, plan_now, provider_for, run, sandboxed,
+    applied_under, block_on, carry_out, configured, expect_settled, plan_now, provider_for, run,
+    sandboxed,
 };
 
 pub const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
@@ -591,17 +592,9 @@ fn rules_and_functions_live_on_the_sandbox() {
 fn faults_at_rules_and_registrations_leave_one_of_each() {
     block_on(async {
         let folder = environment(RULED);
-        let applied = async |sandbox: &Sandbox, faults: Option<&Faults>| {
-            let mut connection = sandboxed(sandbox);
-            connection.transport = faults.map(Faults::transport).or(connection.transport);
-            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
-            let (provider, blueprint) = configured.await;
-            let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
-            carry_out(&provider, &plan).await
-        };
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport());
-        assert!(applied(&sandbox, Some(&faults)).await.is_complete());
+        assert!(applied_under(&sandbox, Some(&faults), folder.path()).await.is_complete());
         let clean = sandbox.counts().expect("counts");
         let made = ["elasticloadbalancing.CreateRule", "elasticloadbalancing.RegisterTargets"];
         let calls = faults.calls();
@@ -612,11 +605,11 @@ fn faults_at_rules_and_registrations_leave_one_of_each() {
             let faults = Faults::new(sandbox.transport()).at(at + 1, fault);
             tokio::select! {
                 // Only death may leave anything undone.
-                report = applied(&sandbox, Some(&faults)) => {
+                report = applied_under(&sandbox, Some(&faults), folder.path()) => {
                     assert!(report.is_complete(), "{fault:?}: {:#?}", report.failed);
                 }
                 () = faults.stopped() => {
-                    let report = applied(&sandbox, None).await;
+                    let report = applied_under(&sandbox, None, folder.path()).await;
                     assert!(report.is_complete(), "after {fault:?}: {:#?}", report.failed);
                 }
             }

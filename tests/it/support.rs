@@ -240,6 +240,15 @@ async fn built(aws: &Aws, loaded: &Loaded) -> Blueprint {
     blueprint::build(loaded, &facts).expect("a valid blueprint")
 }
 
+/// Applies the environment `dev` of a config directory, with faults if there are some.
+pub async fn applied_under(sandbox: &Sandbox, faults: Option<&Faults>, dir: &Path) -> Report {
+    let mut connection = sandboxed(sandbox);
+    connection.transport = faults.map(Faults::transport).or(connection.transport);
+    let (provider, blueprint) = Box::pin(configured(&connection, dir, "dev")).await;
+    let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+    carry_out(&provider, &plan).await
+}
+
 /// An environment of a config directory, connected and built as by `payctl apply`.
 pub async fn configured(
     connection: &Connection,

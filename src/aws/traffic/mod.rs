@@ -1,4 +1,4 @@
-//! Traffic that `payctl shift` moves: what divides it ([`Road`], one file for each sort), and what
+//! Traffic that `payctl shift` moves: what divides it (a `Road`, one file for each sort), and what
 //! watches it.
 //!
 //! The engine's promises for [`Traffic`] hold here: no call is made twice unless it only reads or AWS
