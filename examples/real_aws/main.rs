@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
         );
         return ExitCode::SUCCESS;
     };
-    match accept(&args, account).await {
+    match Box::pin(accept(&args, account)).await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(reason) => {

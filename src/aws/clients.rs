@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use super::error::op;
-use super::kinds::{apigateway, cloudwatch};
+use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
@@ -64,6 +64,7 @@ pub struct Aws {
     pub(super) is_special: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
     pub(crate) managed_keys: Arc<tokio::sync::Mutex<BTreeMap<String, bool>>>,
+    pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) apigateway: aws_sdk_apigateway::Client,
     pub(crate) apigatewayv2: aws_sdk_apigatewayv2::Client,
     pub(crate) applicationautoscaling: aws_sdk_applicationautoscaling::Client,
@@ -77,6 +78,7 @@ pub struct Aws {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) rds: aws_sdk_rds::Client,
     pub(crate) resourcegroupstagging: aws_sdk_resourcegroupstagging::Client,
+    pub(crate) route53: aws_sdk_route53::Client,
     pub(crate) wafv2: aws_sdk_wafv2::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) iam: aws_sdk_iam::Client,
@@ -180,6 +182,7 @@ impl Aws {
             web: Web::new(&config, connection.transport.is_some()),
             is_special,
             managed_keys: Arc::default(),
+            acm: client!(aws_sdk_acm, &config, meter),
             apigateway: client!(aws_sdk_apigateway, &config, meter, alone apigateway::rates::RATES.alone),
             apigatewayv2: client!(aws_sdk_apigatewayv2, &config, meter, alone apigateway::rates::RATES.alone),
             applicationautoscaling: client!(aws_sdk_applicationautoscaling, &config, meter),
@@ -193,6 +196,7 @@ impl Aws {
             lambda: client!(aws_sdk_lambda, &config, meter),
             rds: client!(aws_sdk_rds, &config, meter),
             resourcegroupstagging: client!(aws_sdk_resourcegroupstagging, &config, meter),
+            route53: client!(aws_sdk_route53, &config, meter, alone route53::rates::RATES.alone),
             wafv2: client!(aws_sdk_wafv2, &config, meter),
             ec2: client!(aws_sdk_ec2, &config, meter),
             iam: client!(aws_sdk_iam, &config, meter),
@@ -218,7 +222,12 @@ const SHORT: Duration = Duration::from_secs(20);
 
 /// The answer of an optional call that others wait for, if it comes soon.
 pub(super) async fn soon<T>(question: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(SHORT, question).await.ok()
+    within(SHORT, question).await
+}
+
+/// The answer to a question, if it comes in time.
+pub(super) async fn within<T>(limit: Duration, question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, question).await.ok()
 }
 
 /// Repeats a read, up to four times, after a temporary error: a read is always safe to repeat.

@@ -138,6 +138,15 @@ fn unsent(
     OpError::new(name, class, code, chain)
 }
 
+/// An error after which the caller may look and call again: a condition that AWS refused, because the
+/// object has changed since it was read, counts as busy.
+pub(super) fn of_condition(error: OpError) -> OpError {
+    match error.code.as_str() {
+        "PreconditionFailedException" => OpError { class: ErrorClass::Busy, ..error },
+        _ => error,
+    }
+}
+
 /// The code of a call whose reply was lost.
 const LOST: &str = "ConnectionLost";
 

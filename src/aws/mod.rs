@@ -13,4 +13,5 @@ pub mod provider;
 pub mod resource;
 pub mod restores;
 mod tags;
+pub mod traffic;
 pub mod web;

@@ -28,19 +28,40 @@ const BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The variables that may name the proxy for HTTPS; the first that is set counts.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
+/// A transport for single requests that are none of AWS's, over the same ways.
+pub(super) async fn requests(profile: Option<&str>) -> Result<SharedHttpConnector, OpError> {
+    let tls = tls(profile).await?;
+    let connector = |proxy: ProxyConfig| {
+        let provider = Provider::Rustls(CryptoMode::AwsLc);
+        let mut connector = ConnectorBuilder::default().tls_provider(provider);
+        connector.set_tls_context(tls.clone());
+        connector.set_proxy_config(Some(proxy));
+        SharedHttpConnector::new(connector.build())
+    };
+    Ok(SharedHttpConnector::new(Network {
+        direct: connector(ProxyConfig::disabled()),
+        proxied: connector(ProxyConfig::from_env()),
+    }))
+}
+
 /// The ordinary transport: HTTPS, through the proxy that the environment names. Addresses on this
 /// machine, or on its link like the metadata of an instance, do not need a proxy.
 pub(super) async fn transport(profile: Option<&str>) -> Result<SharedHttpClient, OpError> {
+    let tls = tls(profile).await?;
+    Ok(SharedHttpClient::new(Network {
+        direct: client(tls.clone(), ProxyConfig::disabled),
+        proxied: client(tls, ProxyConfig::from_env),
+    }))
+}
+
+/// The certificates to trust.
+async fn tls(profile: Option<&str>) -> Result<TlsContext, OpError> {
     let trust = match bundle(profile).await {
         Some((path, told)) => TrustStore::empty().with_pem_certificate(certificates(&path, told)?),
         None => TrustStore::default(),
     };
     let tls = TlsContext::builder().with_trust_store(trust).build();
-    let tls = tls.map_err(|error| unusable(error.to_string()))?;
-    Ok(SharedHttpClient::new(Network {
-        direct: client(tls.clone(), ProxyConfig::disabled),
-        proxied: client(tls, ProxyConfig::from_env),
-    }))
+    tls.map_err(|error| unusable(error.to_string()))
 }
 
 fn client(tls: TlsContext, proxy: fn() -> ProxyConfig) -> SharedHttpClient {

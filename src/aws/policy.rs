@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::facts;
 use super::kinds::KINDS;
+use super::traffic;
 use payctl_engine::model::permit::{Only, Permit, When};
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 
@@ -23,12 +24,14 @@ pub enum Task {
     Apply,
     /// Delete it.
     Destroy,
+    /// Move its traffic.
+    Shift,
 }
 
 impl Task {
     fn needs(self, when: When) -> bool {
         match self {
-            Self::Plan => when == When::Look,
+            Self::Plan | Self::Shift => when == When::Look,
             Self::Check => matches!(when, When::Look | When::Check),
             Self::Apply => when != When::Check,
             Self::Destroy => matches!(when, When::Look | When::Watch | When::Delete),
@@ -146,9 +149,15 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     grant("", &Permit::look(facts::ACTIONS, &["*"]));
     for meta in KINDS.iter().map(|kind| kind.meta()) {
         let wanted = names.contains_key(meta.kind);
-        let needed =
-            |permit: &&Permit| task.needs(permit.when) && (wanted || permit.when == When::Look);
+        // A shift reads only what it moves and what its probe refers to.
+        let looks = |permit: &Permit| permit.when == When::Look && task != Task::Shift;
+        let needed = |permit: &&Permit| task.needs(permit.when) && (wanted || looks(permit));
         meta.permits.iter().filter(needed).for_each(|permit| grant(meta.kind, permit));
+    }
+    if task == Task::Shift {
+        let here = |kind: &Option<&str>| kind.is_none_or(|kind| names.contains_key(kind));
+        let all = traffic::PERMITS.iter().filter(|(kind, _)| here(kind));
+        all.for_each(|(_, permit)| grant("", permit));
     }
     let always = |action: &str| granted.get(&(action.to_owned(), String::new()));
     let mut grouped: BTreeMap<(Condition, BTreeSet<String>), BTreeSet<String>> = BTreeMap::new();

@@ -14,6 +14,7 @@ use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
 /// The services whose own lists do not return tags.
 const TYPES: &[&str] = &[
+    "acm",
     "apigateway",
     "cloudwatch",
     "dynamodb:table",
@@ -36,7 +37,8 @@ const TYPES: &[&str] = &[
 pub(super) fn name_in(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':').skip(2);
     let (service, name) = (parts.next()?, parts.nth(2)?);
-    let is_id = matches!(service, "apigateway" | "kms") || name.starts_with("event-source-mapping");
+    let is_id =
+        matches!(service, "acm" | "apigateway" | "kms") || name.starts_with("event-source-mapping");
     (!is_id).then_some(name)
 }
 

@@ -7,11 +7,12 @@ use serde_json::json;
 use crate::aws::kinds::apigateway::account::Account;
 use crate::aws::kinds::apigateway::api_key::ApiKey;
 use crate::aws::kinds::apigateway::definition::{Model, Validator, paths, split};
+use crate::aws::kinds::apigateway::domain_name::DomainName;
 use crate::aws::kinds::apigateway::rest_api::RestApi;
 use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
 use crate::config::KeyPath;
-use crate::config::schema::apis::{Api, ApiThrottle, FunctionPermissions, Usage};
+use crate::config::schema::apis::{Api, ApiDomain, ApiThrottle, FunctionPermissions, Usage};
 use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -54,6 +55,9 @@ const ACCESS: &[(&str, &str)] = &[
     ("xrayTraceId", "xrayTraceId"),
 ];
 
+/// The oldest TLS of a domain name.
+const TLS: &str = "TLS_1_2";
+
 impl Builder<'_> {
     pub(super) fn apis(&mut self) {
         for (key, config) in &self.config.apis {
@@ -64,6 +68,9 @@ impl Builder<'_> {
                 self.log_role(path);
             }
             self.stage(key, config, &name, path);
+            if let Some(domain) = &config.domain {
+                self.api_domain(key, domain, path);
+            }
             if let Some(usage) = &config.usage {
                 self.usage(key, config, usage, path);
             }
@@ -144,6 +151,8 @@ impl Builder<'_> {
             tracing: config.tracing,
             execution_log: (log.level != LogLevel::Off)
                 .then_some(ExecutionLog { retention_days, key: log_key }),
+            shift: self.shift_of_stage(key),
+            canary: None,
         };
         let address = Address::new("apigateway.stage", key);
         let mut item = Item::new(address, format!("{api_name}/{stage}"), path);
@@ -163,6 +172,21 @@ impl Builder<'_> {
             group: Text::reference(address, Output::Arn),
             format: format!("{{{}}}", fields.join(",")),
         }
+    }
+
+    fn api_domain(&mut self, key: &str, domain: &ApiDomain, path: &KeyPath) {
+        let path = &path.key("domain");
+        let base_path = domain.base_path.as_ref().map_or("", |path| &path.0);
+        let spec = DomainName {
+            name: domain.name.0.clone(),
+            certificate: self.certificate(&domain.certificate),
+            security_policy: TLS.to_owned(),
+            mappings: BTreeMap::from([(base_path.to_owned(), id("apigateway.stage", key))]),
+        };
+        let address = Address::new("apigateway.domain_name", key);
+        self.add(Item::new(address.clone(), domain.name.0.as_str(), path), &spec);
+        let (name, zone) = (&domain.name, domain.zone.as_ref());
+        self.alias_record(&format!("api-{key}"), name, zone, &address, path);
     }
 
     fn usage(&mut self, key: &str, config: &Api, usage: &Usage, path: &KeyPath) {

@@ -113,6 +113,9 @@ impl Builder<'_> {
             },
             failed_provisioning: None,
             weights: BTreeMap::new(),
+            shift: self.shift_of_alias(key, alias),
+            hold: config.hold,
+            candidate: None,
         };
         let name = spec.name.clone();
         self.add(Item::new(address.clone(), name.clone(), path), &spec);

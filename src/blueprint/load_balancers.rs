@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::aws::kinds::elb::listener::Mover;
 use crate::aws::kinds::elb::listener_rule::{self, Condition, Parameter};
 use crate::aws::kinds::elb::{listener, load_balancer as balancer};
 use crate::config::KeyPath;
@@ -35,15 +36,22 @@ impl Builder<'_> {
             let address = Address::new("elb.load_balancer", key.0.as_str());
             let item = Item::new(address, name.clone(), path);
             self.add(Item { after: self.around(config), ..item }, &spec);
+            if let Some(domain) = &config.domain {
+                let (path, logical) = (&path.key("domain"), format!("lb-{}", key.0));
+                let target = Address::new("elb.load_balancer", key.0.as_str());
+                self.alias_record(&logical, &domain.name, domain.zone.as_ref(), &target, path);
+            }
             for listener in &config.listeners {
-                let spec = self.listener(key, config.kind, listener);
+                let mut spec = self.listener(key, config.kind, listener);
+                spec.moved_by = self.shift_of_listener(key, listener.port).map(Mover::Shift);
                 let at = format!("{}-{}", key.0, listener.port);
                 let name = format!("{name}:{}", listener.port);
                 let after = self.registered(listener.forward.as_ref());
                 let item = Item::new(Address::new("elb.listener", at.as_str()), &*name, path);
                 self.add(Item { after, ..item }, &spec);
                 for (rule, config) in &listener.rules {
-                    let spec = listener_rule(&at, config);
+                    let mut spec = listener_rule(&at, config);
+                    spec.moved_by = self.mover_of_rule(key, listener.port, rule);
                     let after = self.registered(config.forward.as_ref());
                     let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
                     let item = Item::new(address, format!("{name} {}", rule.0), path);
@@ -51,6 +59,16 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// Who moves the weights of a rule.
+    fn mover_of_rule(&self, balancer: &str, port: u16, rule: &str) -> Option<Mover> {
+        let shift = self.shift_of_rule(balancer, port, rule);
+        let this = Some((balancer, port, rule));
+        let mut services = self.config.services.iter();
+        let service = services.find(|(_, service)| self.config.shifted_rule(service) == this);
+        let service = service.map(|(name, _)| Mover::Service(name.0.clone()));
+        shift.map(Mover::Shift).or(service)
     }
 
     /// The functions that must be registered before requests go to their target groups.
@@ -107,9 +125,9 @@ impl Builder<'_> {
 
     fn listener(&self, key: &str, kind: BalancerType, config: &Listener) -> listener::Listener {
         let protocol = config.spoken(kind);
-        let certificate = config.certificate.as_ref().map(|arn| self.text(arn));
+        let certificate = config.certificate.as_ref().map(|given| self.certificate(given));
         let others = config.other_certificates.as_ref();
-        let others = others.map(|arns| arns.iter().map(|arn| self.text(arn)).collect());
+        let others = others.map(|all| all.iter().map(|given| self.certificate(given)).collect());
         listener::Listener {
             load_balancer: Text::reference(Address::new("elb.load_balancer", key), Output::Arn),
             port: config.port,
@@ -118,6 +136,7 @@ impl Builder<'_> {
             other_certificates: others.filter(|_| protocol.is_secure()),
             tls_policy: protocol.is_secure().then(|| config.tls_policy.clone()),
             action: acted(config.action()),
+            moved_by: None,
         }
     }
 }
@@ -128,6 +147,7 @@ fn listener_rule(listener: &str, config: &Rule) -> listener_rule::ListenerRule {
         priority: config.priority,
         conditions: conditions(&config.when),
         action: acted(config.action()),
+        moved_by: None,
     }
 }
 

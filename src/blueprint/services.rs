@@ -5,19 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::aws::kinds::ecs::service::{Deployment, Service, Target};
+use crate::aws::kinds::ecs::service::{
+    Alarms, Deployment, Hook, OtherSide, Service, Shift, Step, Target,
+};
 use crate::aws::kinds::ecs::task_definition::{
     Container, Health, Logs, Port, Secret, TaskDefinition,
 };
 use crate::aws::kinds::iam::role::Role;
 use crate::aws::kinds::scaling::target::{Policy, Target as ScalingTarget};
 use crate::config::KeyPath;
-use crate::config::schema::services::{ContainerHealth, ContainerService, Rolling, Scaling};
-use crate::config::schema::text::{ItemName, PhysicalName};
+use crate::config::schema::services::{ContainerHealth, ContainerService, Scaling};
+use crate::config::schema::text::{AlarmRef, ItemName, PhysicalName};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
 
+use super::functions::callee_arn;
 use super::network::id;
 use super::{Builder, Item};
 
@@ -36,6 +39,9 @@ impl Builder<'_> {
             self.service_log(key, &name, config, path);
             if config.execution_role.is_none() {
                 self.execution_role(key, config, path);
+            }
+            if config.deployment.shifts() && config.deployment.role.is_none() {
+                self.deployment_role(key, config, path);
             }
             let spec = self.task_definition(key, &name, config);
             let address = Address::new("ecs.task_definition", key.0.as_str());
@@ -104,6 +110,37 @@ impl Builder<'_> {
                 Document::of(self.execution_statements(key, config)),
             )]),
             managed: BTreeSet::new(),
+            max_session: Some(3600),
+            boundary: self.boundary(None),
+        };
+        self.add(Item::new(Address::new("iam.role", logical), name, path), &spec);
+    }
+
+    /// The role with which ECS moves traffic and calls the hooks of deployments.
+    fn deployment_role(&mut self, key: &str, config: &ContainerService, path: &KeyPath) {
+        let logical = format!("{key}-deployment");
+        let name = self.item_name("iam.role", &logical, None, path);
+        let hooks: BTreeSet<Text> =
+            config.deployment.hooks.iter().map(|hook| callee_arn(&hook.function)).collect();
+        let inline = (!hooks.is_empty()).then(|| {
+            let call = json!({
+                "Sid": "Hooks", "Effect": "Allow", "Action": ["lambda:InvokeFunction"],
+                "Resource": hooks,
+            });
+            ("permissions".to_owned(), Document::of([call]))
+        });
+        let partition = &self.facts.partition;
+        let policy = format!("arn:{partition}:iam::aws:policy/{MOVES_TRAFFIC}");
+        let spec = Role {
+            name: name.clone(),
+            path: self.scope.iam_path(),
+            description: format!("Moves traffic in deployments of {key}"),
+            trust: Document::of([json!({
+                "Effect": "Allow", "Action": "sts:AssumeRole",
+                "Principal": { "Service": "ecs.amazonaws.com" },
+            })]),
+            inline: inline.into_iter().collect(),
+            managed: BTreeSet::from([policy.into()]),
             max_session: Some(3600),
             boundary: self.boundary(None),
         };
@@ -208,12 +245,24 @@ impl Builder<'_> {
         }
     }
 
+    /// What trades places with the target group of a service in its deployments.
+    fn other_side(&self, key: &str, config: &ContainerService) -> Option<OtherSide> {
+        let (balancer, port, rule) = self.config.shifted_rule(config)?;
+        let rule = format!("{balancer}-{port}-{rule}");
+        Some(OtherSide {
+            target_group: arn("elb.target_group", config.deployment.alternate.as_deref()?),
+            rule: arn("elb.listener_rule", &rule),
+            role: moving_role(key, config),
+        })
+    }
+
     fn service(&self, key: &str, name: &str, config: &ContainerService) -> Service {
         let groups = config.security_groups.iter();
         let target = config.target_group.as_ref().zip(config.port).map(|(group, port)| Target {
             target_group: arn("elb.target_group", group),
             container: config.container.clone().unwrap_or_else(|| key.to_owned()),
             port,
+            other: self.other_side(key, config),
         });
         let grace = target.as_ref().map(|_| config.health_grace.unwrap_or(GRACE));
         let scales = config.scaling.is_some();
@@ -228,7 +277,7 @@ impl Builder<'_> {
             public_ip: config.public_ip,
             load_balancers: target.into_iter().collect(),
             health_grace: grace.unwrap_or_default(),
-            deployment: deployment(&config.deployment),
+            deployment: deployment(key, config),
             execute_command: config.execute_command,
             propagate_tags: config.propagate_tags,
             zone_rebalancing: config.zone_rebalancing,
@@ -236,6 +285,17 @@ impl Builder<'_> {
             failed_deployment: None,
             stable: config.wait_until_stable.then_some(true),
         }
+    }
+}
+
+/// AWS's policy for roles that move traffic.
+const MOVES_TRAFFIC: &str = "AmazonECSInfrastructureRolePolicyForLoadBalancers";
+
+/// The role with which ECS moves traffic in the deployments of a service.
+fn moving_role(key: &str, config: &ContainerService) -> Text {
+    match &config.deployment.role {
+        Some(role) => arn("iam.role", role),
+        None => arn("iam.role", &format!("{key}-deployment")),
     }
 }
 
@@ -249,12 +309,30 @@ fn health(config: &ContainerHealth) -> Health {
     }
 }
 
-fn deployment(config: &Rolling) -> Deployment {
+fn deployment(key: &str, service: &ContainerService) -> Deployment {
+    let config = &service.deployment;
+    let rolls_back = config.rolls_back();
+    let hooks = config.hooks.iter().map(|hook| Hook {
+        function: callee_arn(&hook.function),
+        role: moving_role(key, service),
+        stages: hook.stages.clone(),
+    });
+    let name = |alarm: &AlarmRef| {
+        Text::reference(Address::new("cloudwatch.alarm", alarm.0.as_str()), Output::Name)
+    };
+    let names: BTreeSet<Text> = config.alarms.iter().map(name).collect();
     Deployment {
         minimum_percent: config.minimum_percent,
         maximum_percent: config.maximum_percent,
         circuit_breaker: config.circuit_breaker,
-        rollback: config.rollback.unwrap_or(config.circuit_breaker),
+        rollback: config.circuit_breaker && rolls_back,
+        alarms: (!names.is_empty()).then_some(Alarms { names, rollback: rolls_back }),
+        shift: config.shifts().then(|| Shift {
+            strategy: config.strategy,
+            bake_minutes: config.bake(),
+            step: config.step().map(|(percent, minutes)| Step { percent, minutes }),
+            hooks: hooks.collect(),
+        }),
     }
 }
 

@@ -42,6 +42,7 @@ mod saved;
 mod schema;
 mod secret;
 mod session;
+mod shift;
 mod signals;
 mod status;
 mod validate;
@@ -171,6 +172,7 @@ enum Command {
     Completions(completions::Args),
     Env(env::Args),
     Secret(secret::Args),
+    Shift(shift::Args),
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
 }
@@ -228,6 +230,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Completions(args) => completions::run(cx, args),
         Command::Env(args) => env::run(cx, args),
         Command::Secret(args) => wait(stoppable(cx, secret::run(cx, args))),
+        Command::Shift(args) => wait(stoppable(cx, shift::run(cx, args))),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => sandbox::run(cx, args),
     }

@@ -41,6 +41,8 @@ enum For {
     Apply,
     /// Destroy, and all that plan needs
     Destroy,
+    /// Shift, shift status and shift back
+    Shift,
 }
 
 /// The id of an account.
@@ -68,6 +70,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         For::Check => (Task::Check, "check"),
         For::Apply => (Task::Apply, "apply"),
         For::Destroy => (Task::Destroy, "destroy"),
+        For::Shift => (Task::Shift, "shift"),
     };
     let statements = least(task, &scope, &names);
     if let Some(dir) = &args.out {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -13,10 +14,11 @@ use super::error::{CliError, ErrorKind};
 use super::sandbox::embed;
 use super::{Context, Global, preflight, variable};
 use crate::aws;
-use crate::aws::clients::{Aws, Connection};
+use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::checks::{Check, checks};
+use crate::blueprint::shifts::{Shift, shifts};
 use crate::blueprint::{self, Facts};
 use crate::config::{self, Loaded, Problem};
 use crate::ui::looking;
@@ -25,7 +27,7 @@ use crate::ui::screen::Screen;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::error::{ErrorClass, OpError};
-use payctl_engine::model::live::{Found, Owner, Phase};
+use payctl_engine::model::live::{Found, Live, Owner, Phase};
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::Outputs;
 use payctl_engine::model::zone::Zone;
@@ -45,6 +47,8 @@ pub(super) struct Session {
     pub described: BTreeMap<String, String>,
     /// Its own checks, by name.
     pub checks: BTreeMap<String, Check>,
+    /// Its shifts of traffic, by name.
+    pub shifts: BTreeMap<String, Shift>,
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
@@ -72,9 +76,9 @@ impl Session {
         let described = described
             .filter_map(|(name, output)| Some((name.0.clone(), output.description()?.to_owned())))
             .collect();
-        let checks = checks(&loaded, &known);
+        let (checks, shifts) = (checks(&loaded, &known), shifts(&loaded, &known));
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
-        Ok(Self { blueprint, described, checks, provider, began, screen: cx.screen, warned })
+        Ok(Self { blueprint, described, checks, shifts, provider, began, screen: cx.screen, warned })
     }
 
     /// Reads everything that the environment has in the cloud, and warns of kinds that it could not
@@ -97,6 +101,35 @@ impl Session {
         let new: Vec<SurveyError> = unseen.iter().filter(is_new).cloned().collect();
         self.screen.note(&looking::warnings(&new, self.screen.err));
         Ok(snapshot)
+    }
+
+    /// The live objects of some resources, which must exist. Only their kinds are read.
+    pub(super) async fn live(
+        &self,
+        addresses: impl IntoIterator<Item = Address>,
+    ) -> Result<BTreeMap<Address, Live>, CliError> {
+        let addresses: BTreeSet<Address> = addresses.into_iter().collect();
+        let kinds: BTreeSet<&str> = addresses.iter().map(|address| &*address.kind).collect();
+        let surveys = kinds.into_iter().map(|kind| async move {
+            let resources = self.blueprint.resources.values();
+            let wanted: BTreeMap<String, Address> = resources
+                .filter(|desired| desired.address.kind == kind)
+                .map(|desired| (desired.name.clone(), desired.address.clone()))
+                .collect();
+            let found = retry_read(|| self.provider.survey(kind, &wanted, None)).await;
+            found.map_err(|error| CliError::cloud(format!("read {kind}"), &error))
+        });
+        let found = try_join_all(surveys).await?.into_iter().flatten();
+        let ours = found.filter(|found| matches!(found.owner, Owner::Ours | Owner::Shared));
+        let live: BTreeMap<Address, Live> = ours.map(|found| (found.address, found.live)).collect();
+        match addresses.iter().find(|address| !live.contains_key(address)) {
+            Some(address) => Err(CliError::new(
+                ErrorKind::User,
+                format!("{address} does not exist in {}", self.blueprint.scope),
+            )
+            .hinted("run payctl apply first")),
+            None => Ok(live),
+        }
     }
 
     /// Shows the progress of a look on stderr: in a terminal as one line that changes, elsewhere as a
@@ -327,7 +360,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use payctl_engine::model::live::{Live, Tags};
+    use payctl_engine::model::live::Tags;
 
     #[test]
     fn shared_objects_have_outputs() {

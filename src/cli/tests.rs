@@ -38,6 +38,7 @@ fn the_help_lists_commands_and_global_flags() {
       completions  Print the completion script of a shell
       env          Show the configured environments
       secret       Set the value of a secret
+      shift        Move traffic step by step, watch it, and take it back
       sandbox      Manage the embedded AWS that --sandbox uses
       help         Print this message or the help of the given subcommand(s)
 

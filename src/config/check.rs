@@ -301,7 +301,7 @@ impl<'a> Checker<'a> {
                 }
                 continue;
             }
-            let inputs = ["env", "project", "region", "var.NAME"].into_iter();
+            let inputs = ["env", "project", "region", "zone", "var.NAME"].into_iter();
             let inputs: Vec<&str> = inputs.chain(known.iter().copied()).collect();
             let fix = suggest(expr, inputs.iter().copied(), "allowed here");
             self.say(node, format!("`${{{expr}}}` is not allowed here"), fix);

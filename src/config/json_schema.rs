@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use schemars::generate::SchemaSettings;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
+use super::layers::WITH_ZONE;
 use super::schema::{Config, text};
 
 /// The schema that a whole config is checked against.
@@ -20,6 +21,13 @@ pub(super) static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
 pub fn schema() -> Json {
     let mut schema = SCHEMA.clone();
     loosen(&mut schema);
+    // The loader merges these differences into the rest, so a whole config does not have them.
+    schema["properties"][WITH_ZONE] = json!({
+        "type": "object",
+        "$ref": "#",
+        "description": "Differences that apply if `zone` is set: tables merge by key, as those of a \
+                        file that extends another.",
+    });
     schema
 }
 

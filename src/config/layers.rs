@@ -181,10 +181,27 @@ impl Dir {
         let mut layers = layers.into_iter().rev();
         let tree = layers.next().map(|mut merged| {
             layers.for_each(|layer| merged.overlay(layer));
+            with_zone(&mut merged);
             let top = Span::default();
             Node { at: top, key_at: top, ..merged }
         });
         Merged { tree, sources, problems }
+    }
+}
+
+/// The table with the differences of an environment that names its zone.
+pub(crate) const WITH_ZONE: &str = "with_zone";
+
+/// Applies the differences in `[with_zone]` if there is a zone, and forgets them if there is none.
+fn with_zone(tree: &mut Node) {
+    let has_zone = tree.get("zone").is_some();
+    let Value::Table(entries) = &mut tree.value else { return };
+    let Some(differences) = entries.remove(WITH_ZONE) else { return };
+    if !matches!(differences.value, Value::Table(_)) {
+        // The check reports it.
+        entries.insert(WITH_ZONE.to_owned(), differences);
+    } else if has_zone {
+        tree.overlay(differences);
     }
 }
 
@@ -237,8 +254,8 @@ pub(crate) fn is_env_name(name: &str) -> bool {
         && !name.contains("--")
 }
 
-/// Fills in `${env}`, `${project}`, `${region}` and `${var.NAME}` everywhere, keys included. Returns
-/// the problems, and the places of the keys of values that have one.
+/// Fills in `${env}`, `${project}`, `${region}`, `${zone}` and `${var.NAME}` everywhere, keys included.
+/// Returns the problems, and the places of the keys of values that have one.
 pub(crate) fn fill(
     tree: &mut Node,
     env: &str,
@@ -249,13 +266,13 @@ pub(crate) fn fill(
     let (problems, bad) = (Vec::new(), BTreeSet::new());
     let mut fill = Fill { known: BTreeMap::new(), variables, sources, problems, bad };
     fill.known.insert("env".to_owned(), env.to_owned());
-    for input in ["project", "region"] {
+    for input in ["project", "region", "zone"] {
         if let Some(text) = tree.text(input) {
             let text = fill.text(text, tree.locate(&KeyPath::of(input)));
             fill.known.insert(input.to_owned(), text);
         }
     }
-    // The walk reports problems of these two again.
+    // The walk reports problems of these again.
     fill.problems.clear();
     fill.top(tree);
     fill.problems.extend(said);

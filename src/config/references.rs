@@ -56,6 +56,8 @@ const OFFERS: &[Offer] = &[
     offer("alarms", "arn", "cloudwatch.alarm", Output::Arn),
     offer("alarms", "name", "cloudwatch.alarm", Output::Name),
     offer("apis", "arn", "apigateway.rest_api", Output::Arn),
+    only_with("domain", "", offer("apis", "domain", "apigateway.domain_name", Output::Name)),
+    only_with("domain", "", offer("apis", "domain_target", "apigateway.domain_name", Output::Endpoint)),
     offer("apis", "id", "apigateway.rest_api", Output::Id),
     offer("apis", "name", "apigateway.rest_api", Output::Name),
     offer("apis", "stage", "apigateway.stage", Output::Name),
@@ -63,6 +65,7 @@ const OFFERS: &[Offer] = &[
     offer("apis", "url", "apigateway.stage", Output::Url),
     offer("buckets", "arn", "s3.bucket", Output::Arn),
     offer("buckets", "name", "s3.bucket", Output::Name),
+    offer("certificates", "arn", "acm.certificate", Output::Arn),
     offer("clusters", "arn", "ecs.cluster", Output::Arn),
     offer("clusters", "name", "ecs.cluster", Output::Name),
     offer("dashboards", "name", "cloudwatch.dashboard", Output::Name),
@@ -158,7 +161,7 @@ pub(crate) fn check(expr: &str, tree: &Node) -> Result<(), (String, String)> {
     let all = || sections().chain(["network"]);
     let Some(section) = steps.first().filter(|name| all().any(|known| known == **name)) else {
         let first = steps.first().copied().unwrap_or_default();
-        let inputs = ["env", "project", "region", "account", "var.NAME"];
+        let inputs = ["env", "project", "region", "zone", "account", "var.NAME"];
         let known: Vec<&str> = all().chain(inputs).collect();
         return unknown(suggest(first, known.iter().copied(), "a string can refer to"));
     };

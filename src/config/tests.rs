@@ -409,15 +409,21 @@ fn environments_files_and_templates_are_found() {
     let pr =
         "extends = \"base.toml\"\n[template]\npattern = \"pr-?[0-9]+\"\nexamples = [\"pr-1\"]\n";
     let dev = "extends = \"base.toml\"\n";
-    let files = dir(&[("base.toml", base), ("dev.toml", dev), ("pr.toml", pr)]);
+    // A name with an underscore is that of a part, which an environment chooses with one key.
+    let part = "extends = \"base.toml\"\n[tags]\nPart = \"a\"\n";
+    let whole = "extends = \"a_part.toml\"\n";
+    let files = [("base.toml", base), ("dev.toml", dev), ("pr.toml", pr), ("a_part.toml", part)];
+    let files = dir(&[&files[..], &[("prod.toml", whole)]].concat());
     assert_eq!(all(&files, "dev"), []);
+    assert_eq!(all(&files, "prod"), []);
+    assert!(all(&files, "a_part")[0].message.contains("cannot be the name"));
     assert_eq!(all(&files, "pr-123"), []);
     assert!(all(&files, "pr")[0].message.contains("is a template"));
     assert!(all(&files, "pr-x")[0].message.contains("there is no environment"));
     assert_eq!(all(&files, "dve")[0].fix, "did you mean `dev`?");
     assert!(all(&files, "Dev")[0].message.contains("cannot be the name"));
     let names: Vec<String> = files.environments().into_iter().map(|found| found.name).collect();
-    assert_eq!(names, ["dev", "pr"]);
+    assert_eq!(names, ["dev", "pr", "prod"]);
 }
 
 #[test]

@@ -154,6 +154,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         status_fields,
         // A note of a plan.
         under_way: _,
+        // Another command, which its notes name.
+        moved: _,
         changed_outputs,
         replace,
         can_duplicate,

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod progress;
 pub mod report;
 pub mod screen;
+pub mod shift;
 pub mod status;
 pub mod style;
 mod svg;

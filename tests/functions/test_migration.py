@@ -14,7 +14,7 @@ class OfMigration(FunctionTest):
         """Through API Gateway; returns the status and the decoded answer."""
         text = body if isinstance(body, str) else json.dumps(body)
         found = self.call({"httpMethod": "POST", "headers": None, "body": text})
-        self.assertEqual(found.keys(), {"statusCode", "body"})
+        self.assertLessEqual({"statusCode", "body"}, found.keys())
         return found["statusCode"], json.loads(found["body"])
 
     def expect_no_card(self):
@@ -134,6 +134,15 @@ class Processing(OfMigration):
         wanted = {"transaction_id": row["transaction_id"], "timestamp": row["processed_at"]}
         wanted |= {"event": "TRANSACTION_PROCESSED", "details": details}
         self.assertEqual(audit, wanted)
+
+    def test_a_load_balancer_gets_all_members_and_asks_for_health(self):
+        event = {"requestContext": {"elb": {}}, "headers": {}, "isBase64Encoded": False}
+        paid = self.call(event | {"httpMethod": "POST", "path": "/process", "body": json.dumps(PAYMENT)})
+        kind = {"Content-Type": "application/json"}
+        self.assertEqual((paid["statusCode"], paid["headers"], paid["isBase64Encoded"]), (200, kind, False))
+        asked = self.call(event | {"httpMethod": "GET", "path": "/health", "body": ""})
+        self.assertEqual((asked["statusCode"], json.loads(asked["body"])), (200, {"status": "healthy"}))
+        self.assertEqual(len(self.table.scan()["Items"]), 1)
 
     def test_the_currency_is_usd_unless_said(self):
         without = {name: value for name, value in PAYMENT.items() if name != "currency"}

@@ -100,6 +100,45 @@ fn every_release_is_a_version_and_the_last_ones_stay() {
 }
 
 #[test]
+fn a_held_alias_stays_at_its_version_until_it_is_released() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = sample(&provider);
+        alias(&mut blueprint)["hold"] = json!(true);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "a held alias").await;
+        assert_eq!(versions(&sandbox).await, (vec!["1".into()], "1".into()));
+
+        // The function changes, and so does how many versions stay: the alias does not move.
+        release(&mut blueprint, 700);
+        alias(&mut blueprint)["keep_versions"] = json!(2);
+        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        let changed: BTreeMap<_, _> = plan
+            .changes
+            .iter()
+            .map(|change| {
+                let fields = change.fields.iter().map(|field| field.path.clone());
+                (change.address.kind.as_str(), fields.collect::<Vec<_>>())
+            })
+            .collect();
+        let expected = [
+            ("lambda.alias", vec!["keep_versions".to_owned()]),
+            ("lambda.function", vec!["memory".to_owned()]),
+        ];
+        assert_eq!(changed, BTreeMap::from(expected));
+        expect_settled(&provider, &blueprint, "a change of the function").await;
+        assert_eq!(versions(&sandbox).await, (vec!["1".into()], "1".into()));
+
+        let spec = alias(&mut blueprint).as_object_mut().expect("a spec");
+        spec.remove("hold").expect("it was held");
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "the end of the hold").await;
+        assert_eq!(versions(&sandbox).await, (vec!["1".into(), "2".into()], "2".into()));
+    });
+}
+
+#[test]
 fn versions_and_aliases_of_others_stay() {
     block_on(async {
         let sandbox = Sandbox::in_memory();

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, ended};
+use crate::examples::choose_blue_green;
 use crate::moto::environment;
 
 /// A served sandbox; it ends with this value.
@@ -184,6 +185,53 @@ fn the_platform_answers_on_a_served_sandbox() {
         "{names:?}"
     );
     assert_eq!(told["left"], "0");
+}
+
+#[test]
+fn blue_green_serves_payments_through_a_load_balancer() {
+    let folder = Folder::shipped();
+    let example = "config/examples/migration";
+    choose_blue_green(&folder.path(&format!("{example}/dev.toml")));
+    let option = format!("{example}/process_blue_green.toml");
+    folder.edit(&option, "bake = \"5m\"", "bake = \"1s\"");
+    // Nothing sets the state of an alarm here.
+    let watched = "watch = [\"api-errors\", \"api-latency\", \"lambda-errors\"]\n";
+    folder.edit(&option, watched, "");
+    let served = Served::start(&folder);
+    let payctl = |command: &str| {
+        let line = format!("{command} --config-dir {example} --env dev --endpoint-url");
+        let mut payctl = folder.payctl(&line);
+        payctl
+            .arg(&served.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test");
+        ended(&mut payctl).expect(0, command);
+    };
+    payctl("apply --auto-approve");
+    let outputs = format!("outputs --config-dir {example} --env dev --sandbox --json");
+    let outputs: Value = serde_json::from_str(&folder.expect(0, &outputs).out).expect("JSON");
+    let url = outputs["outputs"]["ApiGatewayUrl"].as_str().expect("the URL of the API");
+    let api = url.trim_start_matches("https://").split('.').next().unwrap_or_default();
+    let process = format!("/_aws/execute-api/{api}/prod/process");
+    let paid = || {
+        let payment =
+            json!({ "customer_id": "c1", "amount": 12, "card_number": "4242424242424242" });
+        let (status, said) = post(&served, &process, "", &payment);
+        assert_eq!((status, &said["status"]), (200, &json!("COMPLETED")), "{said}");
+        said["message"].as_str().expect("a message").to_owned()
+    };
+    let (old, new) = ("Transaction processed successfully", "Paid");
+    assert_eq!(paid(), old);
+
+    // The next version is behind green, and gets nothing yet.
+    let source = format!("{example}/functions/transaction_processing/index.py");
+    folder.edit(&source, old, new);
+    payctl("apply --auto-approve");
+    assert_eq!(paid(), old);
+    payctl("shift process");
+    assert_eq!(paid(), new);
+    payctl("shift back process");
+    assert_eq!(paid(), old);
 }
 
 #[test]

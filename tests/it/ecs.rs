@@ -234,6 +234,165 @@ fn waiting_for_a_deployment_reports_its_failure_and_permits_a_retry() {
     });
 }
 
+/// The keys of a service whose deployments move traffic, and the sections that it needs.
+fn shifting(deployment: &str) -> String {
+    format!(
+        r#"
+        target_group = "blue"
+        deployment = {{ {deployment} }}
+        [target_groups.blue]
+        [target_groups.green]
+        [target_groups.far]
+        port = 8080
+        [load_balancers.main]
+        scheme = "internal"
+        security_groups = ["tasks"]
+        [[load_balancers.main.listeners]]
+        port = 80
+        respond = {{ status = 404 }}
+        [load_balancers.main.listeners.rules.all]
+        priority = 1
+        when = {{ path = "/*" }}
+        forward = {{ blue = 100, green = 0 }}
+        [alarms.errors]
+        watch = "load_balancers.main"
+        metric = "HTTPCode_Target_5XX_Count"
+        statistic = "sum"
+        above = 5
+        "#
+    )
+}
+
+const CANARY: &str = "strategy = \"canary\", alternate = \"green\", alarms = [\"errors\"], \
+                      step_percent = 10, step_minutes = 5, bake_minutes = 5";
+
+/// The weights of blue and green in the rule. The sandbox moves deployments on when somebody looks at them.
+async fn weights(sandbox: &Sandbox) -> (i32, i32) {
+    let ecs = aws_sdk_ecs::Client::new(&by_hand(sandbox));
+    let call = ecs.describe_services().cluster("dev-payment-cluster-main");
+    call.services("dev-payment-service-payment").send().await.expect("the service");
+    let elb = aws_sdk_elasticloadbalancingv2::Client::new(&by_hand(sandbox));
+    let balancers = elb.describe_load_balancers().send().await.expect("load balancers");
+    let balancer = balancers.load_balancers()[0].load_balancer_arn().expect("an ARN");
+    let listeners = elb.describe_listeners().load_balancer_arn(balancer).send().await;
+    let listeners = listeners.expect("listeners");
+    let listener = listeners.listeners()[0].listener_arn().expect("an ARN");
+    let rules = elb.describe_rules().listener_arn(listener).send().await.expect("rules");
+    let rule = rules.rules().iter().find(|rule| rule.is_default() != Some(true)).expect("a rule");
+    let forward = rule.actions()[0].forward_config().expect("a forward");
+    let of = |side: &str| {
+        let groups = forward.target_groups().iter();
+        let mut groups = groups.filter(|group| {
+            group.target_group_arn().is_some_and(|arn| arn.contains(&format!("-{side}-")))
+        });
+        groups.next().and_then(|group| group.weight()).expect("a weight")
+    };
+    (of("blue"), of("green"))
+}
+
+#[test]
+fn ecs_moves_the_traffic_and_takes_it_back_after_an_alarm() {
+    block_on(async {
+        let minutes = |count: u64| tokio::time::sleep(Duration::from_secs(60 * count));
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = provider_for(&sandboxed(&sandbox), "dev").await;
+        let of = |version: u8| config_with(&format!("nginx:{version}"), &shifting(CANARY));
+        let first = blueprint_of(&provider, &of(1)).await;
+        run(&provider, &first, Purpose::Apply).await;
+        minutes(2).await;
+        expect_settled(&provider, &first, "creation").await;
+        // The first tasks are in the alternate group, as all tasks are after every other deployment.
+        assert_eq!(weights(&sandbox).await, (0, 100));
+
+        // The weights are ECS's: no plan takes them back, be it in the middle or at the end.
+        let second = blueprint_of(&provider, &of(2)).await;
+        run(&provider, &second, Purpose::Apply).await;
+        minutes(2).await;
+        assert_eq!(weights(&sandbox).await, (10, 90));
+        expect_settled(&provider, &second, "a canary").await;
+        minutes(12).await;
+        assert_eq!(weights(&sandbox).await, (100, 0));
+        expect_settled(&provider, &second, "a deployment").await;
+
+        let third = blueprint_of(&provider, &of(3)).await;
+        run(&provider, &third, Purpose::Apply).await;
+        minutes(2).await;
+        assert_eq!(weights(&sandbox).await, (90, 10));
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox));
+        let alarm = |state: &str| {
+            let call = cloudwatch.set_alarm_state().alarm_name("dev-payment-alarm-errors");
+            call.state_value(state.into()).state_reason("a test").send()
+        };
+        alarm("ALARM").await.expect("an alarm");
+        minutes(2).await;
+        assert_eq!(weights(&sandbox).await, (100, 0));
+        let plan = plan_now(&provider, &third, Purpose::Apply).await;
+        assert_eq!(changes_of(&plan), ["Update ecs.service/payment"]);
+        alarm("OK").await.expect("an alarm");
+
+        // Another strategy, and none: the rule is payctl's again.
+        let linear = CANARY.replace("canary", "linear").replace(", step_minutes = 5", "");
+        let linear = config_with("nginx:2", &shifting(&linear));
+        let linear = blueprint_of(&provider, &linear).await;
+        run(&provider, &linear, Purpose::Apply).await;
+        minutes(2).await;
+        expect_settled(&provider, &linear, "another strategy").await;
+        // ECS would go on to move weights until its deployment ends.
+        minutes(70).await;
+        expect_settled(&provider, &linear, "the end of another strategy").await;
+        let rolling = blueprint_of(&provider, &config_with("nginx:2", &shifting(""))).await;
+        run(&provider, &rolling, Purpose::Apply).await;
+        minutes(2).await;
+        expect_settled(&provider, &rolling, "no shift").await;
+        assert_eq!(weights(&sandbox).await, (100, 0));
+        run(&provider, &rolling, Purpose::Destroy).await;
+        assert!(sandbox.counts().expect("a sandbox").is_empty());
+    });
+}
+
+#[test]
+fn deployments_that_ecs_would_refuse_are_refused() {
+    let wrong = |deployment: &str| problems(&shifting(deployment));
+    assert_eq!(wrong(CANARY), [""; 0]);
+    assert_eq!(wrong("alarms = [\"errors\"]"), [""; 0]);
+    let hooks = "hooks = [{ function = \"f\", stages = [\"pre_scale_up\"] }]";
+    let role = "role = \"r\" }\n[roles.r]\nservices = \"lambda.amazonaws.com\"\n[tags]\nA = { ";
+    for (deployment, expected) in [
+        ("strategy = \"blue\"".to_owned(), "blue"),
+        ("alternate = \"green\"".into(), "`alternate` is not for the strategy rolling"),
+        ("bake_minutes = 1".into(), "`bake_minutes` is not for the strategy rolling"),
+        (hooks.into(), "`hooks` is not for the strategy rolling"),
+        ("strategy = \"canary\"".into(), "the strategy canary needs two target groups"),
+        (CANARY.replace("green", "blue"), "`blue` is also the target group of the service"),
+        (CANARY.replace("green", "far"), "no rule of a listener forwards to `blue` and `far`"),
+        (CANARY.replace("green", "far"), "the target group `far` has port 8080"),
+        (CANARY.replace("green", "none"), "[target_groups] has no `none`"),
+        (CANARY.replace("errors", "none"), "[alarms] has no `none`"),
+        (
+            CANARY.replace("canary", "blue_green"),
+            "`step_percent` is not for the strategy blue_green",
+        ),
+        (CANARY.replace("percent = 10", "percent = 0"), "out of range"),
+        (CANARY.replace("percent = 10", "percent = 0.25"), "more than one decimal place"),
+        (
+            CANARY.replace("canary", "linear").replace("percent = 10", "percent = 2"),
+            "a step of 2 percent is too small",
+        ),
+        (CANARY.replace("bake_minutes = 5", "bake_minutes = 1441"), "(use 0 to 1440)"),
+        (format!("{CANARY}, {role}"), "ECS cannot assume the role `r`"),
+    ] {
+        let found = wrong(&deployment);
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{deployment}\n{found:#?}");
+    }
+    let waits = format!("wait_until_stable = true\n{}", shifting(&CANARY.replace("= 5", "= 10")));
+    let found = problems(&waits);
+    assert!(found[0].contains("a deployment takes 20 minutes and more"), "{found:?}");
+    let shift = "[shifts.pay]\nrule = \"main:80:all\"\nfrom = \"blue\"\nto = \"green\"\n";
+    let found = problems(&format!("{}{shift}", shifting(CANARY)));
+    let twice = "the deployments of the service `payment` move this rule's weights";
+    assert!(found[0].contains(twice), "{found:?}");
+}
+
 #[test]
 fn update_ignores_instability_since_the_plan() {
     block_on(async {
@@ -339,7 +498,7 @@ fn services_that_fargate_would_refuse_are_refused() {
         ("deployment = { minimum_percent = 101 }", "101 is out of range (use 0 to 100)"),
         (
             "deployment = { circuit_breaker = false, rollback = true }",
-            "`rollback` needs the circuit breaker",
+            "`rollback` needs the circuit breaker or an alarm",
         ),
         ("scaling = { min = 3, max = 2, cpu = 70 }", "`min` (3) is more than `max` (2)"),
         ("scaling = { min = 1, max = 2 }", "the scaling has no target"),

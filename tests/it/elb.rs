@@ -16,10 +16,11 @@ use payctl_sandbox::{Fault, Faults, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{
-    block_on, carry_out, configured, expect_settled, plan_now, provider_for, run, sandboxed,
+    applied_under, block_on, carry_out, configured, expect_settled, plan_now, provider_for, run,
+    sandboxed,
 };
 
-const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
+pub const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
 
 pub const NETWORK: &str = "[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nnat = { kind = \"none\" }\n\
     [security_groups.lb]\ndescription = \"Clients\"\n\
@@ -397,7 +398,7 @@ fn certificates_and_policies_that_aws_would_refuse_are_refused() {
 }
 
 /// A function `f`, and one `g`, whose sources the tests write.
-const FUNCTIONS: &str = "[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
+pub const FUNCTIONS: &str = "[roles.work]\nservices = \"lambda.amazonaws.com\"\n\
     managed = [\"service-role/AWSLambdaBasicExecutionRole\"]\n\
     [functions.f]\nsource = \"work\"\nruntime = \"python3.13\"\nrole = \"work\"\n\
     [functions.g]\nsource = \"work\"\nruntime = \"python3.13\"\nrole = \"work\"\n";
@@ -461,7 +462,7 @@ multi_value_headers = true
 "#;
 
 /// An environment with a network and functions.
-fn environment(text: &str) -> tempfile::TempDir {
+pub fn environment(text: &str) -> tempfile::TempDir {
     folder(&format!("{NETWORK}{FUNCTIONS}{text}"))
 }
 
@@ -591,17 +592,9 @@ fn rules_and_functions_live_on_the_sandbox() {
 fn faults_at_rules_and_registrations_leave_one_of_each() {
     block_on(async {
         let folder = environment(RULED);
-        let applied = async |sandbox: &Sandbox, faults: Option<&Faults>| {
-            let mut connection = sandboxed(sandbox);
-            connection.transport = faults.map(Faults::transport).or(connection.transport);
-            let configured = Box::pin(configured(&connection, folder.path(), "dev"));
-            let (provider, blueprint) = configured.await;
-            let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
-            carry_out(&provider, &plan).await
-        };
         let sandbox = Sandbox::in_memory();
         let faults = Faults::new(sandbox.transport());
-        assert!(applied(&sandbox, Some(&faults)).await.is_complete());
+        assert!(applied_under(&sandbox, Some(&faults), folder.path()).await.is_complete());
         let clean = sandbox.counts().expect("counts");
         let made = ["elasticloadbalancing.CreateRule", "elasticloadbalancing.RegisterTargets"];
         let calls = faults.calls();
@@ -612,11 +605,11 @@ fn faults_at_rules_and_registrations_leave_one_of_each() {
             let faults = Faults::new(sandbox.transport()).at(at + 1, fault);
             tokio::select! {
                 // Only death may leave anything undone.
-                report = applied(&sandbox, Some(&faults)) => {
+                report = applied_under(&sandbox, Some(&faults), folder.path()) => {
                     assert!(report.is_complete(), "{fault:?}: {:#?}", report.failed);
                 }
                 () = faults.stopped() => {
-                    let report = applied(&sandbox, None).await;
+                    let report = applied_under(&sandbox, None, folder.path()).await;
                     assert!(report.is_complete(), "after {fault:?}: {:#?}", report.failed);
                 }
             }

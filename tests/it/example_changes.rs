@@ -161,10 +161,13 @@ pub const MIGRATION: Example = Example {
     ],
 };
 
+/// The weights of the listener belong to the shift, so another value in the config changes nothing.
 pub const BLUE_GREEN: Example = Example {
-    name: "migration",
-    envs: &["dev-bluegreen"],
+    name: "migration-blue-green",
+    envs: &["dev", "prod"],
     change: r#"
+        [functions.processing]
+        memory = 1024
         [load_balancers.main]
         listeners = [{ port = 80, forward = { blue = 75, green = 25 } }]
         [target_groups.green.health]
@@ -175,8 +178,9 @@ pub const BLUE_GREEN: Example = Example {
     updates: &[
         "apigateway.rest_api/payments",
         "apigateway.stage/payments",
-        "elb.listener/main-80",
         "elb.target_group/green",
+        "lambda.alias/processing-green",
+        "lambda.function/processing",
     ],
 };
 

@@ -112,7 +112,8 @@ fn serverless_secured_matches_its_original() {
 
 #[test]
 fn migration_matches_its_original() {
-    check("migration", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x", "dev-bluegreen"]);
+    check("migration", &["dev", "prod", "pr7255", "pr-7255", "qa", "feature-x"]);
+    check("migration-blue-green", &["dev", "prod"]);
 }
 
 #[test]

@@ -26,10 +26,24 @@ static SHIPPED: LazyLock<TempDir> = LazyLock::new(|| {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(part);
         copy(&from, &folder.path().join(part));
     }
+    let examples = folder.path().join("config/examples");
+    copy(&examples.join("migration"), &examples.join("migration-blue-green"));
+    for file in ["dev.toml", "prod.toml"] {
+        choose_blue_green(&examples.join("migration-blue-green").join(file));
+    }
     folder
 });
 
-/// Where the example configs are.
+/// Lets an environment of the migration example choose blue/green, with one key.
+pub fn choose_blue_green(file: &Path) {
+    let direct = "extends = \"process_direct.toml\"";
+    let text = fs::read_to_string(file).expect("an environment");
+    assert!(text.contains(direct), "{}", file.display());
+    let chosen = text.replace(direct, "extends = \"process_blue_green.toml\"");
+    fs::write(file, chosen).expect("a writable folder");
+}
+
+/// Where the example configs are. `migration-blue-green` is `migration` with blue/green in `dev` and `prod`.
 pub fn dir_of(example: &str) -> PathBuf {
     SHIPPED.path().join("config/examples").join(example)
 }

@@ -313,6 +313,7 @@ services! {
     what_aws_read_back_of_databases: "rds";
     what_aws_read_back_of_networks: "ec2";
     what_aws_read_back_of_containers: "ecs", "scaling", "autoscaling";
+    what_aws_read_back_of_names: "acm", "route53";
     what_aws_read_back_of_apis: "apigateway", "waf";
     what_aws_read_back_of_logs_and_alarms: "logs", "cloudwatch", "events", "guardduty", "costs";
     what_aws_read_back_of_keys_and_secrets: "kms", "secretsmanager", "ssm";

@@ -124,6 +124,13 @@ fn run_command(command: &mut Command) -> String {
 /// What moto 5.2.5 does not do as AWS does.
 pub const GAPS: &[Gap] = &[
     Gap {
+        kind: "acm.certificate",
+        field: "/key",
+        value: r#""EC_prime256v1""#,
+        instead: r#""RSA_2048""#,
+        why: "every key is an RSA key",
+    },
+    Gap {
         kind: "apigateway.stage",
         field: "/execution_log/key",
         value: "",

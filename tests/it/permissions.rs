@@ -16,7 +16,7 @@ use payctl_sandbox::{Guard, Need};
 use serde_json::{Value, json};
 
 use crate::cli_snapshots::shop;
-use crate::cli_support::ended;
+use crate::cli_support::{Folder, ended};
 use crate::example_changes::{BLUE_GREEN, CONTAINERS, COST, Example, MIGRATION, SECURED};
 use crate::examples::{Changed, dir_of};
 use crate::support::{
@@ -124,6 +124,13 @@ fn the_recommended_platform_runs_with_its_policies() {
     for env in ["dev", "staging", "prod", "pr-7", &longest] {
         block_on(runs_with_the_policy(&dir, env, None));
     }
+}
+
+#[test]
+fn the_platform_with_a_zone_runs_with_its_policies() {
+    let folder = Folder::shipped();
+    folder.edit("config/base.toml", "# zone = \"example.com\"", "zone = \"example.com\"");
+    block_on(runs_with_the_policy(&folder.path("config"), "dev", None));
 }
 
 fn example_runs_with_its_policies(example: &Example) {

@@ -177,6 +177,12 @@ pub fn samples(scope: &Scope) -> Blueprint {
     blueprint
 }
 
+/// What a destroy of all samples leaves: the record that proves the domain of the certificate belongs to
+/// the account.
+pub fn left_by_samples() -> BTreeMap<String, usize> {
+    BTreeMap::from([("route53.records".to_owned(), 1)])
+}
+
 /// The samples of some kinds, and what they need.
 pub fn some(provider: &AwsProvider, kinds: &[&str]) -> Blueprint {
     let blueprint = samples(&provider.aws().scope);
@@ -238,6 +244,15 @@ async fn built(aws: &Aws, loaded: &Loaded) -> Blueprint {
         now: "2026-01-01T00:00:00Z".into(),
     };
     blueprint::build(loaded, &facts).expect("a valid blueprint")
+}
+
+/// Applies the environment `dev` of a config directory, with faults if there are some.
+pub async fn applied_under(sandbox: &Sandbox, faults: Option<&Faults>, dir: &Path) -> Report {
+    let mut connection = sandboxed(sandbox);
+    connection.transport = faults.map(Faults::transport).or(connection.transport);
+    let (provider, blueprint) = Box::pin(configured(&connection, dir, "dev")).await;
+    let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+    carry_out(&provider, &plan).await
 }
 
 /// An environment of a config directory, connected and built as by `payctl apply`.

@@ -34,10 +34,11 @@ fn shipped() -> Vec<(PathBuf, &'static str)> {
     let recommended = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
     let mut all: Vec<_> =
         ["dev", "staging", "prod", "pr-7"].map(|env| (recommended.clone(), env)).into();
-    let examples: [(&str, &[&'static str]); 4] = [
+    let examples: [(&str, &[&'static str]); 5] = [
         ("container-api", &["dev", "prod", "pr-7"]),
         ("cost-optimised", &["dev", "prod"]),
-        ("migration", &["dev", "dev-bluegreen", "prod", "pr-7"]),
+        ("migration", &["dev", "prod", "pr-7"]),
+        ("migration-blue-green", &["dev"]),
         ("serverless-secured", &["dev", "staging", "prod", "pr-7"]),
     ];
     for (example, envs) in examples {

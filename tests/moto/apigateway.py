@@ -20,6 +20,8 @@ def holder(response):
         return backend.get_stage(path[1], path[3])
     if path[0] == "restapis":
         return backend.get_rest_api(path[1])
+    if path[0] == "domainnames":
+        return backend.get_domain_name(path[1])
     if path[0] == "usageplans":
         return backend.get_usage_plan(path[1])
     return backend.get_api_key(path[1])

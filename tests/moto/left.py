@@ -121,3 +121,12 @@ show("api", [item["id"] for item in call("apigateway", "get_rest_apis", "items")
 show("api-key", [item["id"] for item in call("apigateway", "get_api_keys", "items")])
 show("usage-plan", [item["id"] for item in call("apigateway", "get_usage_plans", "items")])
 show("vpc-link", [item["VpcLinkId"] for item in call("apigatewayv2", "get_vpc_links", "Items")])
+certificates = call("acm", "list_certificates", "CertificateSummaryList")
+show("certificate", [item["CertificateArn"] for item in certificates])
+domains = call("apigateway", "get_domain_names", "items")
+show("domain-name", [item["domainName"] for item in domains])
+# The records that prove a domain belong to the account, and each zone has two of its own.
+for zone in call("route53", "list_hosted_zones", "HostedZones"):
+    records = call("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"])
+    own = [item for item in records if item["Type"] not in ("NS", "SOA", "CNAME")]
+    show("record", [f"{item['Name']} {item['Type']}" for item in own])

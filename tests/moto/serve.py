@@ -11,6 +11,7 @@ import databases  # noqa: F401
 import fleets  # noqa: F401
 import guards  # noqa: F401
 import keys  # noqa: F401
+import names
 import scaling  # noqa: F401
 import tables  # noqa: F401
 import watching  # noqa: F401
@@ -23,5 +24,6 @@ def end_with_parent():
 
 
 apigateway.complete()
+names.complete()
 threading.Thread(target=end_with_parent, daemon=True).start()
 server.main(["-H", "127.0.0.1", "-p", sys.argv[1]])

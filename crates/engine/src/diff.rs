@@ -29,6 +29,8 @@ pub struct FieldChange {
 pub fn diff(meta: &Meta, want: &Value, live: &Value) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     let empty = Map::new();
+    let moved = meta.moved.and_then(|moved| moved(want, live));
+    let want = moved.as_ref().unwrap_or(want);
     let (want, live) = (want.as_object().unwrap_or(&empty), live.as_object().unwrap_or(&empty));
     for (field, value) in want {
         let version = |value: Option<&'_ Value>| value.and_then(Value::as_str).map(str::to_owned);
@@ -152,6 +154,25 @@ mod tests {
         for live in ["15.7", "14.22", "unknown"] {
             assert!(differs("15.8", live), "{live}");
         }
+    }
+
+    #[test]
+    fn what_another_command_moves_is_not_a_difference() {
+        let moved = |want: &Value, live: &Value| {
+            want.get("shift")?;
+            Some(json!({ "weights": live["weights"], "groups": want["groups"] }))
+        };
+        let meta = Meta { moved: Some(moved), ..META };
+        let live = json!({ "weights": [75, 25], "groups": 2 });
+        let paths = |want: Value| {
+            let changes = diff(&meta, &want, &live);
+            changes.into_iter().map(|change| change.path).collect::<Vec<_>>()
+        };
+        let want = json!({ "weights": [100, 0], "groups": 3 });
+        assert_eq!(paths(want.clone()), ["groups", "weights"]);
+        let mut shifted = want;
+        shifted["shift"] = json!("payment");
+        assert_eq!(paths(shifted), ["groups"]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What a test does to the world by hand, because nothing in the sandbox would do it: targets that
 //! get ill, certificates that are issued without a public DNS.
 
-use super::{Sandbox, SandboxError, acm, elb};
+use serde_json::Value;
+
+use super::{Sandbox, SandboxError, acm, cloudwatch, elb};
 
 impl Sandbox {
     /// Sets the health of a target, or of all targets if none is named: `healthy`, `unhealthy`,
@@ -14,6 +16,12 @@ impl Sandbox {
         state: Option<&str>,
     ) -> Result<bool, SandboxError> {
         self.with(false, |world, _| elb::force_health(&mut world.elb, group, target, state))
+    }
+
+    /// Keeps values of a metric that a service of AWS would measure: the sandbox measures none. The
+    /// input is that of `PutMetricData`, which takes no namespace of AWS. Whether it is valid.
+    pub fn measure(&self, region: &str, input: &Value) -> Result<bool, SandboxError> {
+        self.with(false, |world, _| cloudwatch::measure(world, region, input).is_ok())
     }
 
     /// Issues a certificate, whatever its records. Whether it is there.

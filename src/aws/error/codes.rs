@@ -212,6 +212,10 @@ pub(super) const BY_MESSAGE: &[(&str, &str, ErrorClass)] = &[
     ("BadRequestException", "invalid authorizer id", ErrorClass::NotFound),
     // A setting that was already removed.
     ("BadRequestException", "cannot remove method setting", ErrorClass::NotFound),
+    // A record set differs from what payctl has just read, or there is one already.
+    ("InvalidChangeBatch", "but it was not found", ErrorClass::Busy),
+    ("InvalidChangeBatch", "do not match the current values", ErrorClass::Busy),
+    ("InvalidChangeBatch", "but it already exists", ErrorClass::Exists),
     // Auto Scaling does not have a code of its own for missing objects.
     ("ValidationError", "not found", ErrorClass::NotFound),
 ];

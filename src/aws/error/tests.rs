@@ -120,6 +120,27 @@ const CASES: &[(&str, &str, u16, ErrorClass)] = &[
     ),
     ("BadRequestException", "The value is not valid.", 400, ErrorClass::Invalid),
     (
+        "InvalidChangeBatch",
+        "[Tried to create resource record set [name='a.b.', type='A'] but it already exists]",
+        400,
+        ErrorClass::Exists,
+    ),
+    (
+        "InvalidChangeBatch",
+        "[Tried to delete resource record set [name='a.b.', type='A'] but it was not found]",
+        400,
+        ErrorClass::Busy,
+    ),
+    // A change of both: the deletion says that the record is another one.
+    (
+        "InvalidChangeBatch",
+        "[Tried to delete resource record set [name='a.b.', type='A'] but the values provided do \
+         not match the current values, Tried to create resource record set [name='a.b.', \
+         type='A'] but it already exists]",
+        400,
+        ErrorClass::Busy,
+    ),
+    (
         "AuthFailure",
         "AWS was not able to validate the provided access credentials",
         401,

@@ -10,6 +10,7 @@ use super::resource::{AnyKind, kind};
 use super::restores::Keeper;
 use payctl_engine::model::meta::Meta;
 
+pub(crate) mod acm;
 pub(crate) mod apigateway;
 pub(crate) mod autoscaling;
 pub(crate) mod cloudwatch;
@@ -25,6 +26,7 @@ pub(crate) mod kms;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod rds;
+pub(crate) mod route53;
 pub(crate) mod s3;
 pub(crate) mod scaling;
 pub(crate) mod secretsmanager;
@@ -35,8 +37,10 @@ pub(crate) mod waf;
 
 /// Every kind, by name.
 pub static KINDS: &[&dyn AnyKind] = &[
+    kind::<acm::certificate::Certificate>(),
     kind::<apigateway::account::Account>(),
     kind::<apigateway::api_key::ApiKey>(),
+    kind::<apigateway::domain_name::DomainName>(),
     kind::<apigateway::rest_api::RestApi>(),
     kind::<apigateway::stage::Stage>(),
     kind::<apigateway::usage_plan::UsagePlan>(),
@@ -82,6 +86,7 @@ pub static KINDS: &[&dyn AnyKind] = &[
     kind::<rds::cluster_parameter_group::ParameterGroup>(),
     kind::<rds::instance::Instance>(),
     kind::<rds::subnet_group::SubnetGroup>(),
+    kind::<route53::record::Record>(),
     kind::<s3::bucket::Bucket>(),
     kind::<scaling::target::Target>(),
     kind::<secretsmanager::attachment::Attachment>(),
@@ -101,12 +106,19 @@ pub(super) static RATES: &[Rates] = &[
     cloudwatch::rates::RATES,
     dynamodb::rates::RATES,
     iam::rates::RATES,
+    route53::rates::RATES,
     ssm::rates::RATES,
 ];
 
 /// The checks of each service before an apply.
-static CHECKS: &[&[Check]] =
-    &[autoscaling::CHECKS, dynamodb::CHECKS, ec2::CHECKS, lambda::CHECKS, rds::CHECKS];
+static CHECKS: &[&[Check]] = &[
+    autoscaling::CHECKS,
+    dynamodb::CHECKS,
+    ec2::CHECKS,
+    lambda::CHECKS,
+    rds::CHECKS,
+    route53::CHECKS,
+];
 
 /// These find the backups that AWS keeps of deleted objects.
 pub static KEEPERS: &[Keeper] = &[dynamodb::KEEPER, rds::KEEPER];

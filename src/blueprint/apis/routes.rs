@@ -144,7 +144,14 @@ impl Builder<'_> {
             });
             let templates = link.iter().map(|_| (JSON.to_owned(), stripped(&path)));
             let templates = templates.collect();
-            let uri = Text::from(scheme).then(output(Output::Endpoint)).then(port).then(path);
+            // Over TLS, the certificate must stand for the name by which API Gateway calls.
+            let named = self.config.load_balancers.get(&ItemName(balancer.0.clone()));
+            let named = named.and_then(|named| named.domain.as_ref());
+            let host: Text = match named.filter(|_| config.port == 443) {
+                Some(domain) => domain.name.0.as_str().into(),
+                None => output(Output::Endpoint),
+            };
+            let uri = Text::from(scheme).then(host).then(port).then(path);
             (uri, link, templates)
         });
         let url = || self.text(config.url.as_deref().unwrap_or_default());

@@ -43,6 +43,7 @@ impl Rules<'_> {
                 );
             }
             self.security_policy(&path, api);
+            self.api_domain(&path, api);
             self.traces(&path, api);
             self.variables(&path, api);
             if let Some(cors) = &api.cors {
@@ -50,6 +51,20 @@ impl Rules<'_> {
             }
             self.usage(&path, api);
         }
+    }
+
+    /// The domain name of an API.
+    fn api_domain(&mut self, path: &KeyPath, api: &Api) {
+        let Some(domain) = &api.domain else { return };
+        let path = path.key("domain");
+        if api.endpoint == Endpoint::Edge {
+            let message = "only a regional API can have a domain name here";
+            self.say(&path, message, "set `endpoint = \"regional\"` for the API");
+        }
+        self.certificate(&path.key("certificate"), &domain.certificate);
+        self.covers(&path.key("name"), &domain.certificate, &domain.name);
+        let zone = domain.zone.as_ref().or(self.config.zone.as_ref());
+        self.in_zone(&path.key("name"), &domain.name, zone);
     }
 
     /// Edge endpoints have their own policies.

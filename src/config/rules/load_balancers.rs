@@ -41,6 +41,7 @@ impl Rules<'_> {
             self.standing(&path, config);
             self.settings(&path, config);
             self.access_log(&path, config);
+            self.balancer_domain(&path, config);
             let mut ports = BTreeSet::new();
             for (at, listener) in config.listeners.iter().enumerate() {
                 let path = path.key("listeners").item(at);
@@ -138,6 +139,27 @@ impl Rules<'_> {
         }
     }
 
+    /// The domain name of a load balancer: one of its certificates must stand for it, as far as the
+    /// config knows them.
+    fn balancer_domain(&mut self, path: &KeyPath, config: &LoadBalancer) {
+        let Some(domain) = &config.domain else { return };
+        let path = path.key("domain").key("name");
+        let zone = domain.zone.as_ref().or(self.config.zone.as_ref());
+        self.in_zone(&path, &domain.name, zone);
+        let all = config.listeners.iter().flat_map(|listener| {
+            listener.certificate.iter().chain(listener.other_certificates.iter().flatten())
+        });
+        let all: Vec<&str> = all.map(|certificate| &**certificate).collect();
+        let fits = |given: &&str| {
+            self.certificate_of(given).is_none_or(|found| found.covers(&domain.name))
+        };
+        if let Some(first) = all.first()
+            && !all.iter().any(fits)
+        {
+            self.covers(&path, first, &domain.name);
+        }
+    }
+
     fn access_log(&mut self, path: &KeyPath, config: &LoadBalancer) {
         let Some(log) = &config.access_log else { return };
         let Some(bucket) = self.config.buckets.get(&ItemName(log.bucket.0.clone())) else { return };
@@ -178,7 +200,7 @@ impl Rules<'_> {
             let message = format!("this type of load balancer does not support {}", protocol.aws());
             self.say(&at, message, "use http or https (application), tcp or tls (network)");
         }
-        self.certificates(path, protocol, listener);
+        self.listener_certificates(path, protocol, listener);
         if !TLS_POLICIES.contains(&&*listener.tls_policy) {
             let message = format!("AWS has no TLS security policy `{}`", listener.tls_policy);
             let near = did_you_mean(&listener.tls_policy, TLS_POLICIES.iter().copied());
@@ -282,7 +304,12 @@ impl Rules<'_> {
     }
 
     /// A listener that encrypts needs a certificate, and may have others beside it.
-    fn certificates(&mut self, path: &KeyPath, protocol: ListenerProtocol, listener: &Listener) {
+    fn listener_certificates(
+        &mut self,
+        path: &KeyPath,
+        protocol: ListenerProtocol,
+        listener: &Listener,
+    ) {
         let others = listener.other_certificates.iter().flatten();
         let others = others.enumerate().map(|(at, arn)| (("other_certificates", Some(at)), arn));
         let first = listener.certificate.iter().map(|arn| (("certificate", None), arn));
@@ -297,7 +324,7 @@ impl Rules<'_> {
         }
         if listener.certificate.is_none() {
             let message = format!("the protocol {} needs a certificate", protocol.aws());
-            let fix = "set `certificate` to the ARN of an ACM certificate";
+            let fix = "set `certificate` to the name of one of [certificates], or to an ARN";
             self.say(&path.key("protocol"), message, fix);
         }
         for ((key, at), arn) in all {
@@ -309,26 +336,6 @@ impl Rules<'_> {
         {
             let message = "`certificate` already names one of these certificates";
             self.say(&path.key("other_certificates"), message, "remove it here");
-        }
-    }
-
-    fn certificate(&mut self, path: &KeyPath, arn: &str) {
-        if arn.starts_with("${") {
-            return;
-        }
-        let parts: Vec<&str> = arn.split(':').collect();
-        match parts.as_slice() {
-            ["arn", _, "acm", region, _, name] if name.starts_with("certificate/") => {
-                if *region != self.config.region.0 {
-                    let message = format!("this certificate is in {region}");
-                    let fix = format!("use a certificate in {}", self.config.region.0);
-                    self.say(path, message, fix);
-                }
-            }
-            _ => {
-                let fix = "arn:aws:acm:REGION:ACCOUNT:certificate/ID";
-                self.say(path, "this is not the ARN of an ACM certificate", fix);
-            }
         }
     }
 

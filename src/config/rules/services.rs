@@ -5,9 +5,10 @@ use crate::config::key_path::KeyPath;
 use crate::config::metrics::balancer_of;
 use crate::config::problem::suggest;
 use crate::config::schema::network::SubnetTier;
-use crate::config::schema::services::{ContainerService, Rolling, Scaling};
-use crate::config::schema::text::ItemName;
+use crate::config::schema::services::{ContainerService, Deployment, Scaling};
+use crate::config::schema::text::{ItemName, TargetGroupRef};
 use crate::config::tree::{Node, Value};
+use crate::words::services::Strategy;
 
 /// CPU units of a Fargate task, and the memory that they allow: least, most, step, in MiB.
 const SIZES: [(u32, u32, u32, u32); 7] = [
@@ -36,6 +37,9 @@ fn nearest(cpu: u32, memory: u32) -> (u32, u32) {
     enough.or_else(|| pairs().max()).unwrap_or((256, 512))
 }
 
+/// How many minutes an apply waits for a service.
+const LONGEST_WAIT: f64 = 20.0;
+
 /// The fields that a database adds to its secret.
 const ATTACHED: [&str; 5] = ["dbClusterIdentifier", "dbname", "engine", "host", "port"];
 
@@ -56,7 +60,8 @@ impl Rules<'_> {
             }
             self.service_secrets(&path.key("secrets"), service);
             self.service_target(&path, service);
-            self.rolling(&path.key("deployment"), &service.deployment);
+            self.replacing(&path.key("deployment"), &service.deployment);
+            self.shifting(&path, service);
             let full = service.deployment.maximum_percent <= 100;
             if service.zone_rebalancing && full {
                 let fix = "set `maximum_percent` higher, or set `zone_rebalancing = false`";
@@ -193,9 +198,23 @@ impl Rules<'_> {
             let fix = format!("add `forward = \"{}\"` to a listener of a load balancer", target.0);
             self.say(&path.key("target_group"), message, fix);
         }
+        self.registers(path, "target_group", target, service);
+        if let Some(alternate) = &service.deployment.alternate {
+            self.registers(path, "deployment", alternate, service);
+        }
+    }
+
+    /// Whether tasks can be registered with a target group, which a key of the service names.
+    fn registers(
+        &mut self,
+        path: &KeyPath,
+        key: &str,
+        target: &TargetGroupRef,
+        service: &ContainerService,
+    ) {
         let Some(port) = service.port else {
             let fix = "set `port` to the port that the container listens on";
-            return self.say(&path.key("target_group"), "`port` is missing", fix);
+            return self.say(&path.key(key), "`port` is missing", fix);
         };
         let group = self.loaded.full.get("target_groups").and_then(|all| all.get(target));
         let value = |key| group.and_then(|group: &Node| group.get(key)).map(|node| &node.value);
@@ -219,24 +238,91 @@ impl Rules<'_> {
         if let Some(other) = other_type {
             let message =
                 format!("the targets of the target group `{}` are of type {other}", target.0);
-            self.say(
-                &path.key("target_group"),
-                message,
-                "set `targets = \"ip\"`, which Fargate tasks need",
-            );
+            self.say(&path.key(key), message, "set `targets = \"ip\"`, which Fargate tasks need");
         }
     }
 
-    fn rolling(&mut self, path: &KeyPath, rolling: &Rolling) {
-        if (rolling.minimum_percent, rolling.maximum_percent) == (100, 100) {
+    fn replacing(&mut self, path: &KeyPath, deployment: &Deployment) {
+        if (deployment.minimum_percent, deployment.maximum_percent) == (100, 100) {
             let message = "ECS cannot replace a task with 100 and 100 percent";
             let fix = "lower `minimum_percent`, or increase `maximum_percent`";
             self.say(&path.key("maximum_percent"), message, fix);
         }
-        if rolling.rollback == Some(true) && !rolling.circuit_breaker {
-            let message = "`rollback` needs the circuit breaker";
+        let is_watched = deployment.circuit_breaker || !deployment.alarms.is_empty();
+        if deployment.rollback == Some(true) && !is_watched {
+            let message = "`rollback` needs the circuit breaker or an alarm";
             let fix = "remove it, or set `circuit_breaker = true`";
             self.say(&path.key("rollback"), message, fix);
+        }
+    }
+
+    /// The keys of strategies that move traffic.
+    fn shifting(&mut self, path: &KeyPath, service: &ContainerService) {
+        let (at, deployment) = (path.key("deployment"), &service.deployment);
+        let word = words_of(deployment.strategy);
+        let keys: &[&str] = match (deployment.shifts(), deployment.step()) {
+            (false, _) => {
+                &["alternate", "bake_minutes", "step_percent", "step_minutes", "hooks", "role"]
+            }
+            (true, None) => &["step_percent", "step_minutes"],
+            (true, Some(_)) => &[],
+        };
+        for key in keys.iter().filter(|key| self.loaded.says(&at, key)) {
+            let message = format!("`{key}` is not for the strategy {word}");
+            self.say(&at.key(key), message, "remove it, or set another `strategy`");
+        }
+        if !deployment.shifts() {
+            return;
+        }
+        let strategy = at.key("strategy");
+        match (&service.target_group, &deployment.alternate) {
+            (Some(first), Some(other)) if first == other => {
+                let message = format!("`{}` is also the target group of the service", other.0);
+                self.say(&at.key("alternate"), message, "name another one of [target_groups]");
+            }
+            (Some(first), Some(other)) => {
+                if self.config.shifted_rule(service).is_none() {
+                    let (first, other) = (&first.0, &other.0);
+                    let message =
+                        format!("no rule of a listener forwards to `{first}` and `{other}`");
+                    let fix = format!(
+                        "add a rule with `when = {{ path = \"/*\" }}` and \
+                         `forward = {{ {first} = 100, {other} = 0 }}`"
+                    );
+                    self.say(&at.key("alternate"), message, fix);
+                }
+            }
+            _ => {
+                let message = format!("the strategy {word} needs two target groups");
+                self.say(
+                    &strategy,
+                    message,
+                    "set `target_group` of the service, and `alternate` here",
+                );
+            }
+        }
+        if let Some(role) = &deployment.role {
+            self.trusted(&at.key("role"), role, "ecs.amazonaws.com", "ECS");
+        }
+        let (percent, minutes) = deployment.step().unwrap_or((100.0, 0));
+        let tenths = percent * 10.0;
+        if (tenths - tenths.round()).abs() > 1e-6 {
+            let message = format!("{percent} has more than one decimal place");
+            self.say(&at.key("step_percent"), message, "use a multiple of 0.1");
+        }
+        if deployment.strategy == Strategy::Linear && percent < 3.0 {
+            let message = format!("a step of {percent} percent is too small");
+            self.say(&at.key("step_percent"), message, "use at least 3");
+        }
+        let steps = match deployment.strategy {
+            Strategy::Linear => (100.0 / percent).ceil() - 1.0,
+            _ => 1.0,
+        };
+        let lasts = steps * f64::from(minutes) + f64::from(deployment.bake());
+        if service.wait_until_stable && lasts >= LONGEST_WAIT {
+            let message = format!("a deployment takes {lasts} minutes and more");
+            let fix = format!("remove it: an apply waits for at most {LONGEST_WAIT} minutes");
+            self.say(&path.key("wait_until_stable"), message, fix);
         }
     }
 
@@ -264,6 +350,11 @@ impl Rules<'_> {
             self.say(path, "the scaling has no target", fix);
         }
     }
+}
+
+/// A strategy as the config spells it.
+fn words_of(strategy: Strategy) -> String {
+    strategy.aws().to_lowercase()
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use super::log_groups::Retention;
 use super::policies::Statement;
 use super::text::{
-    ApiKeyName, ApiParameter, Authorization, CalleeRef, Identity, ItemName, KeyRef,
-    LoadBalancerRef, ModelName, Origin, PhysicalName, RouteName, RoutePath, Scope, SecurityPolicy,
-    StageName, StageVariable, Template, UserPool, VpcLinkRef,
+    ApiKeyName, ApiParameter, Authorization, BasePath, CalleeRef, DomainName, Identity, ItemName,
+    KeyRef, LoadBalancerRef, ModelName, Origin, PhysicalName, RouteName, RoutePath, Scope,
+    SecurityPolicy, StageName, StageVariable, Template, UserPool, VpcLinkRef,
 };
 use super::{OneOrMany, yes};
 use crate::words::apis::{Endpoint, Gets, LogLevel, Period};
@@ -40,6 +40,8 @@ pub struct Api {
     /// The scope of the permissions to call functions.
     #[serde(default)]
     pub function_permissions: FunctionPermissions,
+    /// A domain name of its own (regional endpoints only).
+    pub domain: Option<ApiDomain>,
     /// The methods of the API, `[apis.NAME.routes."POST /path"]`.
     pub routes: BTreeMap<RouteName, Route>,
     /// Whether API Gateway validates requests before it passes them on: the body against the `model` of
@@ -77,6 +79,23 @@ pub struct Api {
     pub statements: Vec<Statement>,
 }
 
+/// A domain name of an API: API Gateway answers there with TLS 1.2 or later, and the name of the stage is
+/// not part of the URL.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiDomain {
+    /// The name. It belongs to this API alone.
+    pub name: DomainName,
+    /// The certificate: the name of one of `[certificates]`, or the ARN of an ACM certificate of the
+    /// region.
+    pub certificate: Template,
+    /// The public hosted zone of the account in which payctl writes an alias record of the name. Default:
+    /// `zone` of the environment. Without both, you set a CNAME to `${apis.NAME.domain_target}`.
+    pub zone: Option<DomainName>,
+    /// The first step of all paths. Default: the API is at the root.
+    pub base_path: Option<BasePath>,
+}
+
 /// The scope of the permissions that let an API call functions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -101,7 +120,8 @@ pub struct Route {
     pub vpc_link: Option<VpcLinkRef>,
     /// The path at the load balancer. Default: the path of the route.
     pub path: Option<RoutePath>,
-    /// The port of the load balancer: 443 is HTTPS.
+    /// The port of the load balancer: 443 is HTTPS. Then API Gateway calls the load balancer by its
+    /// `domain`, if it has one, and checks the certificate of that name.
     #[serde(default = "http")]
     #[schemars(range(min = 1, max = 65535))]
     pub port: u16,

@@ -96,6 +96,10 @@ fn three() -> u32 {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionAlias {
+    /// Whether it stays at its version when the function changes. It gets its first version when
+    /// payctl creates it.
+    #[serde(default)]
+    pub hold: bool,
     /// Provisioned concurrency: how many calls it is always ready for, as a number or within bounds. It
     /// costs money while nothing calls the function.
     pub provisioned_concurrency: Option<ProvisionedConcurrency>,

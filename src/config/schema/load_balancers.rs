@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::network::SubnetTier;
 use super::text::{
-    BucketRef, GroupRef, HeaderPattern, HostPattern, ItemName, PathPattern, PhysicalName,
-    RequestHeader, RequestMethod, SourceRange, TargetGroupRef, Template,
+    BucketRef, DomainName, GroupRef, HeaderPattern, HostPattern, ItemName, PathPattern,
+    PhysicalName, RequestHeader, RequestMethod, SourceRange, TargetGroupRef, Template,
 };
 use super::{OneOrMany, yes};
 use crate::words::load_balancers::{BalancerType, ContentType, ListenerProtocol, Scheme};
@@ -43,11 +43,24 @@ pub struct LoadBalancer {
     /// Whether each zone serves the targets of all zones (network only, since
     /// application load balancers always do). Default: false.
     pub cross_zone: Option<bool>,
+    /// A domain name of its own.
+    pub domain: Option<BalancerDomain>,
     /// The access log. Default: no log.
     pub access_log: Option<AccessLog>,
     /// The ports that it listens on.
     #[serde(default)]
     pub listeners: Vec<Listener>,
+}
+
+/// A domain name of a load balancer. The certificate of a listener must stand for it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BalancerDomain {
+    /// The name.
+    pub name: DomainName,
+    /// The public hosted zone of the account in which payctl writes an alias record of the name. Default:
+    /// `zone` of the environment. Without both, you set a CNAME to `${load_balancers.NAME.dns_name}`.
+    pub zone: Option<DomainName>,
 }
 
 /// The access log of a load balancer.
@@ -73,9 +86,10 @@ pub struct Listener {
     /// The protocol of clients. Default: `https` with a certificate and `http` without; for a
     /// network load balancer, `tls` and `tcp`.
     pub protocol: Option<ListenerProtocol>,
-    /// The ARN of the ACM certificate.
+    /// The certificate: the name of one of `[certificates]`, or the ARN of an ACM certificate of the
+    /// region.
     pub certificate: Option<Template>,
-    /// The ARNs of further certificates. The load balancer chooses one by the name that a client asks
+    /// Further certificates, by name or by ARN. The load balancer chooses one by the name that a client asks
     /// for. Default: payctl leaves further certificates as they are.
     #[schemars(length(max = 25))]
     pub other_certificates: Option<Vec<Template>>,

@@ -11,6 +11,7 @@ use serde::Deserialize;
 pub mod alarms;
 pub mod apis;
 pub mod buckets;
+pub mod certificates;
 pub mod checks;
 pub mod clusters;
 pub mod cost_anomalies;
@@ -35,6 +36,7 @@ pub mod roles;
 pub mod secrets;
 pub mod security_groups;
 pub mod services;
+pub mod shifts;
 pub mod tables;
 pub mod target_groups;
 pub mod template;
@@ -49,8 +51,8 @@ use outputs::Output;
 use parameters::Parameter;
 use template::TemplateRule;
 use text::{
-    AccountId, InputName, ItemName, OutputName, ParameterName, ProjectName, Region, Stamp, TagKey,
-    TagValue, Template,
+    AccountId, DomainName, InputName, ItemName, OutputName, ParameterName, ProjectName, Region,
+    Stamp, TagKey, TagValue, Template,
 };
 use variables::Variable;
 
@@ -71,6 +73,9 @@ pub struct Config {
     pub project: ProjectName,
     /// The AWS region.
     pub region: Region,
+    /// The public hosted zone of the account in which payctl writes records: `"example.com"`. Strings may
+    /// contain it as `${zone}`. If it is set, the differences in `[with_zone]` apply.
+    pub zone: Option<DomainName>,
     /// The id of the only AWS account that this environment may use.
     pub account: Option<AccountId>,
     /// Refuses destroy and any loss of data. Objects that hold data have the tag `payctl:protect`. To
@@ -143,6 +148,9 @@ pub struct Config {
     /// ECS clusters by name.
     #[serde(default)]
     pub clusters: BTreeMap<ItemName, clusters::Cluster>,
+    /// Certificates by name.
+    #[serde(default)]
+    pub certificates: BTreeMap<ItemName, certificates::Certificate>,
     /// Fargate services by name.
     #[serde(default)]
     pub services: BTreeMap<ItemName, services::ContainerService>,
@@ -167,6 +175,10 @@ pub struct Config {
     /// Alarms by name.
     #[serde(default)]
     pub alarms: BTreeMap<ItemName, alarms::Alarm>,
+    /// Shifts of traffic by name: `payctl shift NAME` moves it step by step, watches it, and takes it
+    /// back.
+    #[serde(default)]
+    pub shifts: BTreeMap<ItemName, shifts::Shift>,
     /// Dashboards by name.
     #[serde(default)]
     pub dashboards: BTreeMap<ItemName, dashboards::Dashboard>,

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::load_balancers::Forward;
 use super::log_groups::Retention;
 use super::network::SubnetTier;
 use super::text::{
-    ClusterRef, ContainerFolder, ContainerVariable, GroupRef, KeyRef, PhysicalName, RoleRef,
-    SecretField, TargetGroupRef, Template,
+    AlarmRef, CalleeRef, ClusterRef, ContainerFolder, ContainerVariable, GroupRef, KeyRef,
+    PhysicalName, RoleRef, SecretField, TargetGroupRef, Template,
 };
-use super::{OneOrMany, yes};
-use crate::words::services::{ContainerArchitecture, PropagateTags};
+use super::{Config, OneOrMany, yes};
+use crate::words::services::{ContainerArchitecture, PropagateTags, Stage, Strategy};
 
 /// A service on Fargate: a number of tasks, each with one container.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -92,7 +93,7 @@ pub struct ContainerService {
     pub health_grace: Option<u32>,
     /// The deployment: how new tasks replace old ones.
     #[serde(default)]
-    pub deployment: Rolling,
+    pub deployment: Deployment,
     /// The task role: the permissions of the container.
     pub role: Option<RoleRef>,
     /// The execution role, which starts tasks. Default: payctl creates one with exactly the permissions that
@@ -147,6 +148,27 @@ fn latest() -> String {
     "LATEST".into()
 }
 
+impl Config {
+    /// The rule whose weights ECS moves in the deployments of a service: its load balancer, the port of
+    /// its listener, and its name.
+    pub fn shifted_rule(&self, service: &ContainerService) -> Option<(&str, u16, &str)> {
+        let alternate = service.deployment.alternate.as_ref();
+        let alternate = alternate.filter(|_| service.deployment.shifts())?;
+        let sides = BTreeSet::from([service.target_group.as_deref()?, alternate.0.as_str()]);
+        let listeners = self.load_balancers.iter().flat_map(|(balancer, config)| {
+            config.listeners.iter().map(move |listener| (balancer.0.as_str(), listener))
+        });
+        let mut rules = listeners.flat_map(|(balancer, listener)| {
+            listener.rules.iter().map(move |(name, rule)| (balancer, listener.port, name, rule))
+        });
+        let found = rules.find(|(.., rule)| {
+            let forward = rule.forward.iter().flat_map(Forward::shares);
+            forward.map(|(group, _)| group).collect::<BTreeSet<_>>() == sides
+        });
+        found.map(|(balancer, port, name, _)| (balancer, port, name.0.as_str()))
+    }
+}
+
 impl ContainerService {
     /// The initial number of tasks.
     pub fn tasks(&self) -> u32 {
@@ -189,10 +211,41 @@ fn three() -> u32 {
     3
 }
 
-/// How new tasks replace old ones.
+/// How new tasks replace old ones. With the strategy `rolling` they do so within one target group. With the
+/// others, ECS starts them in a second one (`alternate`), moves the traffic there with the weights of a
+/// rule, and takes it back if an alarm fires.
+///
+/// ECS goes on if payctl is gone. docs/shifting.md says when to take its strategies, and when `payctl shift`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rolling {
+pub struct Deployment {
+    /// The strategy.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The target group that trades places with `target_group` in each deployment (not with `rolling`).
+    /// A rule of a listener must forward to both; payctl then leaves its weights to ECS. Before you go back
+    /// to `rolling`, make `target_group` the one that has the traffic.
+    pub alternate: Option<TargetGroupRef>,
+    /// How many minutes the old tasks stay after all traffic has moved (not with `rolling`). Default: 10.
+    #[schemars(range(min = 0, max = 1440))]
+    pub bake_minutes: Option<u32>,
+    /// The percentage of the traffic that moves in each step (`linear`, at least 3) or first (`canary`).
+    /// Default: 10 with `linear`, 5 with `canary`.
+    #[schemars(range(min = 0.1, max = 100.0))]
+    pub step_percent: Option<f64>,
+    /// The minutes after a step (`linear`), or after the first one (`canary`). Default: 6 with `linear`, 10
+    /// with `canary`.
+    #[schemars(range(min = 0, max = 1440))]
+    pub step_minutes: Option<u32>,
+    /// The alarms that stop a deployment.
+    #[serde(default)]
+    pub alarms: BTreeSet<AlarmRef>,
+    /// The functions that ECS calls in a deployment (not with `rolling`). Each says whether it goes on.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
+    /// The role with which ECS changes the load balancer and calls `hooks` (not with `rolling`). Default:
+    /// payctl creates one.
+    pub role: Option<RoleRef>,
     /// The least percentage of the desired tasks that must run during a deployment.
     #[serde(default = "hundred")]
     #[schemars(range(min = 0, max = 100))]
@@ -204,8 +257,20 @@ pub struct Rolling {
     /// Whether ECS stops a deployment whose tasks do not start, instead of retrying it for ever.
     #[serde(default = "yes")]
     pub circuit_breaker: bool,
-    /// Whether ECS then rolls back to the last deployment that worked. Default: as `circuit_breaker`.
+    /// Whether ECS rolls back to the last deployment that worked, when the circuit breaker or an alarm stops
+    /// one. Default: true if there is one of the two.
     pub rollback: Option<bool>,
+}
+
+/// A function that ECS calls in a deployment.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    /// The function, or the alias `function:alias`.
+    pub function: CalleeRef,
+    /// The stages of the deployment at which ECS calls it.
+    #[schemars(length(min = 1))]
+    pub stages: BTreeSet<Stage>,
 }
 
 fn hundred() -> u32 {
@@ -216,14 +281,49 @@ fn two_hundred() -> u32 {
     200
 }
 
-impl Default for Rolling {
+impl Default for Deployment {
     fn default() -> Self {
         Self {
+            strategy: Strategy::Rolling,
+            alternate: None,
+            bake_minutes: None,
+            step_percent: None,
+            step_minutes: None,
+            alarms: BTreeSet::new(),
+            hooks: Vec::new(),
+            role: None,
             minimum_percent: hundred(),
             maximum_percent: two_hundred(),
             circuit_breaker: true,
             rollback: None,
         }
+    }
+}
+
+impl Deployment {
+    /// Whether ECS moves traffic from one target group to another.
+    pub fn shifts(&self) -> bool {
+        self.strategy != Strategy::Rolling
+    }
+
+    /// Whether ECS rolls back when something stops a deployment.
+    pub fn rolls_back(&self) -> bool {
+        self.rollback.unwrap_or(self.circuit_breaker || !self.alarms.is_empty())
+    }
+
+    /// The minutes that the old tasks stay after all traffic has moved.
+    pub fn bake(&self) -> u32 {
+        self.bake_minutes.unwrap_or(10)
+    }
+
+    /// The percentage of a step and the minutes after it, with a strategy of steps.
+    pub fn step(&self) -> Option<(f64, u32)> {
+        let (percent, minutes) = match self.strategy {
+            Strategy::Linear => (10.0, 6),
+            Strategy::Canary => (5.0, 10),
+            Strategy::Rolling | Strategy::BlueGreen => return None,
+        };
+        Some((self.step_percent.unwrap_or(percent), self.step_minutes.unwrap_or(minutes)))
     }
 }
 

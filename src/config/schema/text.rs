@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
+use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
@@ -220,6 +221,15 @@ strings! {
     /// The name of a metric.
     MetricName { "pattern": "^[^:*$]{1,255}$" }
         => "the name of a metric is 1 to 255 characters without : * $"
+    /// A span of time.
+    TimeSpan { "pattern": "^[1-9][0-9]{0,4}(s|m|h)$" }
+        => "a span of time looks like 30s, 5m or 1h"
+    /// A listener of a load balancer, by its port.
+    ListenerName { "pattern": "^[a-z](-?[a-z0-9]){0,39}:[1-9][0-9]{0,4}$" }
+        => "a listener is a load balancer and a port: `public:443`"
+    /// A rule of a listener.
+    ListenerRuleName { "pattern": "^[a-z](-?[a-z0-9]){0,39}:[1-9][0-9]{0,4}:[a-z](-?[a-z0-9]){0,39}$" }
+        => "a rule is a load balancer, a port and the name of the rule: `public:443:payments`"
     /// The name of an alarm of this config.
     AlarmRef { ITEM_OF: "alarms" }
     /// A method and a path, `POST /payments/{id}`.
@@ -240,6 +250,15 @@ strings! {
     /// Who may call a route: `iam`, `none`, or an authorizer of its API.
     Authorization { "pattern": "^(iam|none|[a-z](-?[a-z0-9]){0,39})$" }
         => "write iam, none, or the name of an authorizer of this API"
+    /// A domain name.
+    DomainName { "pattern": "^([a-z0-9](-*[a-z0-9])*[.])+[a-z](-*[a-z0-9])*$" }
+        => "a domain name looks like api.example.com, in lower case and without a dot at the end"
+    /// A name of a certificate.
+    CertifiedName { "pattern": "^([*][.])?([a-z0-9](-*[a-z0-9])*[.])+[a-z](-*[a-z0-9])*$" }
+        => "a name of a certificate looks like example.com or *.example.com, in lower case"
+    /// The first step of the paths of an API at its domain name.
+    BasePath { "pattern": "^[A-Za-z0-9._-]{1,128}$" }
+        => "a base path is 1 to 128 letters, digits and . _ -, without a slash"
     /// A Cognito user pool.
     UserPool { "pattern": "^(arn:aws[a-z-]*:cognito-idp:[a-z0-9-]+:[0-9]{12}:userpool/)?[a-z]{2}(-[a-z]+)+-[0-9]{1,2}_[0-9A-Za-z]+$" }
         => "write the id of a user pool, us-east-1_AbCdEfGhI, or its ARN"
@@ -319,6 +338,36 @@ strings! {
     LogGroupRef { ITEM_OF: "log_groups" }
     /// The name of a topic of this config.
     TopicRef { ITEM_OF: "topics" }
+}
+
+impl TimeSpan {
+    /// The time. Whatever the schema refuses counts as none.
+    pub fn time(&self) -> Duration {
+        let (number, unit) = self.0.split_at(self.0.len().saturating_sub(1));
+        let seconds = match unit {
+            "h" => 3600,
+            "m" => 60,
+            _ => 1,
+        };
+        Duration::from_secs(number.parse::<u64>().unwrap_or_default() * seconds)
+    }
+}
+
+impl ListenerName {
+    /// The load balancer and the port.
+    pub fn parts(&self) -> Option<(&str, u16)> {
+        let (balancer, port) = self.0.split_once(':')?;
+        Some((balancer, port.parse().ok()?))
+    }
+}
+
+impl ListenerRuleName {
+    /// The load balancer, the port of the listener, and the rule.
+    pub fn parts(&self) -> Option<(&str, u16, &str)> {
+        let (balancer, rest) = self.0.split_once(':')?;
+        let (port, rule) = rest.split_once(':')?;
+        Some((balancer, port.parse().ok()?, rule))
+    }
 }
 
 impl CalleeRef {

@@ -44,8 +44,12 @@ pub(super) const DEFAULTS: &[(&str, &str)] = &[
     ("load_balancers.*.listeners.[].tls_policy", r#""ELBSecurityPolicy-TLS13-1-2-2021-06""#),
     ("target_groups.*.port", "80"),
     ("queues.*.dead_letter", "false"),
+    ("certificates.*.key", r#""rsa_2048""#),
     ("apis.*.function_permissions", r#""api""#),
     ("alarms.*.missing", r#""missing""#),
+    ("shifts.*.bake", r#""5m""#),
+    ("shifts.*.missing", r#""5m""#),
+    ("shifts.*.on_alarm", r#""roll_back""#),
     ("dashboards.*.widgets.[].kind", r#""line""#),
     ("metric_filters.*.unit", r#""none""#),
     ("threat_detection.frequency", r#""fifteen_minutes""#),
@@ -224,7 +228,9 @@ from. [examples/full/full.toml](examples/full/full.toml) contains every key once
 
 - `extends = \"base.toml\"` builds on another file of the directory. Tables merge by key, and the
   file that extends wins. It replaces a list or a plain value as a whole. `base.toml` itself is not
-  an environment.
+  an environment, and neither is a file whose name an environment cannot have, such as one with an
+  underscore. So one key of an environment can choose one of several parts:
+  `extends = \"process_blue_green.toml\"` for `extends = \"process_direct.toml\"`.
 - A file with `[template]` serves every environment whose whole name matches its `pattern`:
   `payctl apply --env pr-123`. A name has at most 48 lower-case letters, digits and single dashes.
 - The header of an item names it: `[tables.transactions]`, `[queues.payments]`. A section may have
@@ -262,6 +268,7 @@ of a pull request. So payctl limits what a config can read:
 | written | meaning |
 |---|---|
 | `${env}`, `${project}`, `${region}` | the environment, the project, the region |
+| `${zone}` | the public hosted zone, if `zone` is set |
 | `${account}` | the account id; in names, references and `tags_at_creation` |
 | `${now}` | the time of the run; only in `tags_at_creation` |
 | `${var.NAME}` | the environment variable `NAME`, which `[variables]` declares |
@@ -282,6 +289,8 @@ resource with such a reference is created after the other, and changes with it:
 | `${queues.NAME.OUTPUT}` | `arn`, `name`, `url`, `dead_letter_arn`, `dead_letter_name`, `dead_letter_url` |
 | `${roles.NAME.OUTPUT}` | `arn`, `name`, `instance_profile_arn`, `instance_profile_name` |
 | `${log_groups.NAME.OUTPUT}` | `arn`, `name` |
+| `${apis.NAME.OUTPUT}` | `arn`, `id`, `name`, `url`, `stage`, `stage_arn`, `domain`, `domain_target` |
+| `${certificates.NAME.OUTPUT}` | `arn` |
 | `${load_balancers.NAME.OUTPUT}` | `arn`, `name`, `dns_name`, `metric` |
 | `${target_groups.NAME.OUTPUT}` | `arn`, `name`, `metric` |
 | `${fleets.NAME.OUTPUT}` | `arn`, `name` |

@@ -75,6 +75,16 @@ fn demanding(scope: &Scope) -> Blueprint {
     set(&mut wanted, "rds.cluster", "parameter_group", default);
     set(&mut wanted, "ec2.flow_log", "destination", to_sample("s3.bucket", Output::Arn));
     set(&mut wanted, "ec2.flow_log", "role", Value::Null);
+    // ECS calls a function in deployments, with a role.
+    let hook = json!({
+        "function": to_sample("lambda.function", Output::Arn),
+        "role": to_sample("iam.role", Output::Arn), "stages": ["pre_scale_up"],
+    });
+    let deployment = json!({
+        "minimum_percent": 100, "maximum_percent": 200, "circuit_breaker": true, "rollback": true,
+        "shift": { "strategy": "blue_green", "bake_minutes": 5, "step": null, "hooks": [hook] },
+    });
+    set(&mut wanted, "ecs.service", "deployment", deployment);
     // A deletion ends these first.
     for kind in ["dynamodb.table", "elb.load_balancer", "rds.cluster"] {
         set(&mut wanted, kind, "deletion_protection", json!(true));
@@ -174,6 +184,7 @@ impl Account {
             Task::Check => Box::pin(checking(&mut account)).await,
             Task::Destroy => Box::pin(destroying(&mut account)).await,
             Task::Apply => Box::pin(applying(&mut account)).await,
+            Task::Shift => unreachable!("tests/it/shift.rs moves traffic with its policy"),
         }
         account
     }

@@ -40,6 +40,8 @@ const ENGINE: &str = "aurora-postgresql";
 /// The type of a kind in Terraform.
 fn type_of(kind: &str) -> &'static str {
     match kind {
+        "acm.certificate" => "aws_acm_certificate",
+        "apigateway.domain_name" => "aws_api_gateway_domain_name",
         "apigateway.rest_api" => "aws_api_gateway_rest_api",
         "apigateway.stage" => "aws_api_gateway_stage",
         "apigateway.vpc_link" => "aws_apigatewayv2_vpc_link",
@@ -76,6 +78,7 @@ fn type_of(kind: &str) -> &'static str {
         "rds.cluster_parameter_group" => "aws_rds_cluster_parameter_group",
         "rds.instance" => "aws_rds_cluster_instance",
         "rds.subnet_group" => "aws_db_subnet_group",
+        "route53.record" => "aws_route53_record",
         "s3.bucket" => "aws_s3_bucket",
         "secretsmanager.rotation" => "aws_secretsmanager_secret_rotation",
         "secretsmanager.secret" => "aws_secretsmanager_secret",
@@ -226,6 +229,14 @@ impl Form<'_> {
     /// The services that need few words.
     fn rest(&mut self) {
         match self.kind {
+            "acm.certificate" => self.main(
+                &[
+                    ("domain", "domain_name"),
+                    ("names", "subject_alternative_names"),
+                    ("key", "key_algorithm"),
+                ],
+                json!({ "validation_method": "DNS" }),
+            ),
             "autoscaling.group" => {
                 let template = self.rows(&[("template", "id"), ("template_version", "version")]);
                 self.main(
@@ -292,6 +303,10 @@ impl Form<'_> {
                 &[("name", "name"), ("retention_days", "retention_in_days"), ("key", "kms_key_id")],
                 json!({}),
             ),
+            "route53.record" => {
+                let alias = self.rows(&[("target", "name"), ("target_zone", "zone_id")]);
+                self.main(&[("name", "name")], json!({ "type": "A", "alias": alias }));
+            }
             "secretsmanager.rotation" => {
                 let schedule = self.at("/schedule");
                 let rate = schedule.as_str().and_then(|text| text.strip_prefix("rate("));

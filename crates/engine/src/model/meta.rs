@@ -67,9 +67,12 @@ pub struct Meta {
     /// Top-level fields that only report a status. A difference between plan and apply there does not stop
     /// a step.
     pub status_fields: &'static [&'static str],
-    /// What somebody else does with an object that payctl leaves to them, from its live spec. A plan
-    /// says so.
-    pub under_way: Option<fn(&Value) -> Option<Remark>>,
+    /// What somebody else does with an object that payctl leaves to them, from its wanted and its live
+    /// spec. A plan says so.
+    pub under_way: Option<fn(&Value, &Value) -> Option<Remark>>,
+    /// The spec that counts as wanted for a live object of which an apply leaves a part to others, such as
+    /// weights, from its wanted and its live spec. `None` if it leaves nothing.
+    pub moved: Option<fn(&Value, &Value) -> Option<Value>>,
     /// Outputs that get a new value when a field changes: (top-level field, output).
     pub changed_outputs: &'static [(&'static str, Output)],
     /// How a change of an immutable field is carried out.
@@ -148,6 +151,7 @@ impl Meta {
             unsettled: &[],
             status_fields: &[],
             under_way: None,
+            moved: None,
             changed_outputs: &[],
             replace: Replace::DeleteFirst,
             can_duplicate: false,

@@ -41,6 +41,8 @@ pub enum Output {
     Port,
     /// What metrics know it by, if that is not the name: `app/NAME/ID` of a load balancer.
     Metric,
+    /// The id of the DNS zone in which AWS answers for its endpoint.
+    ZoneId,
     /// A version: of a secret's value, a parameter, a launch template; the digest of an API.
     Version,
 }
@@ -59,6 +61,7 @@ impl fmt::Display for Output {
             Self::ReaderEndpoint => "reader_endpoint",
             Self::Port => "port",
             Self::Metric => "metric",
+            Self::ZoneId => "zone_id",
             Self::Version => "version",
         })
     }

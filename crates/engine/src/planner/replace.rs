@@ -117,7 +117,10 @@ impl Planner<'_> {
 
     /// Notes what somebody else does with an object.
     pub(super) fn note_under_way(&mut self, want: &Desired, meta: &Meta, live: &Live) {
-        let Some((text, hint)) = meta.under_way.and_then(|said| said(&live.spec)) else { return };
+        let Some((text, hint)) = meta.under_way.and_then(|said| said(&want.spec, &live.spec))
+        else {
+            return;
+        };
         let (address, origin) = (want.address.clone(), want.origin.clone());
         self.plan.notes.push(Note { address, origin, text, hint });
     }

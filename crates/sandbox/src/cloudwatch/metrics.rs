@@ -143,6 +143,12 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: f64) -> A
         let message = "The value for field Namespace is invalid: names of AWS are reserved.";
         return Err(Refusal::new(VALUE, message));
     }
+    measure(state, region, input, now)
+}
+
+/// Keeps values of a metric of any namespace.
+pub(super) fn measure(state: &mut State, region: &str, input: &Value, now: f64) -> Answer {
+    let namespace = need(input, "Namespace", MISSING)?;
     let mut made = Vec::new();
     for (number, given) in list(input, "MetricData").iter().enumerate() {
         let at = format!("MetricData.member.{}", number + 1);

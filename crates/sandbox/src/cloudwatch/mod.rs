@@ -65,6 +65,12 @@ pub(crate) fn fires(state: &State, region: &str, name: &str) -> bool {
     state.alarms.get(&at(region, name)).is_some_and(|alarm| alarm.status.is("ALARM"))
 }
 
+/// Keeps values of a metric that a service of AWS would measure; the input is that of PutMetricData.
+pub(crate) fn measure(world: &mut World, region: &str, input: &Value) -> Answer {
+    let now = world.base.now();
+    metrics::measure(&mut world.cloudwatch, region, input, now)
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

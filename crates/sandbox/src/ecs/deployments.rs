@@ -124,7 +124,7 @@ pub(super) fn proceed(world: &mut World, region: &str, place: &str, today: f64) 
     let before = before.map(|at| service.deployments[at].clone());
     match obstacle {
         None => {
-            service.alternate ^= !is_first && strategies::trades(&service);
+            service.alternate ^= strategies::trades(&service);
             newest.state = State::Completed;
             newest.reason = format!("ECS deployment {} completed.", newest.id);
             service.happened(today, format!("(service {name}) has reached a steady state."));

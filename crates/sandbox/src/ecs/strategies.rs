@@ -211,7 +211,7 @@ pub(super) enum Progress {
 }
 
 /// Gives the new tasks of a service their part of the traffic, so many seconds after their start.
-/// The first tasks of a service get all of it at once, where they are.
+/// The first tasks of a service get all of it at once, in its alternate group, as AWS was seen to do it.
 pub(super) fn advance(
     world: &mut World,
     region: &str,
@@ -224,7 +224,7 @@ pub(super) fn advance(
     let bakes = if world.base.strict { bakes(settings) } else { 0.0 };
     let (share, progress) = match alarm {
         Some((name, rolls_back)) => (0.0, Progress::Alarm { name, rolls_back }),
-        None if is_first => (0.0, Progress::Done),
+        None if is_first => (100.0, Progress::Done),
         None if since < bakes => (share(settings, since), Progress::Going),
         None => (100.0, Progress::Done),
     };

@@ -15,7 +15,7 @@ use super::{
 pub(super) struct Listener {
     /// The ARN of its load balancer.
     pub balancer: String,
-    port: i64,
+    pub port: i64,
     protocol: String,
     /// The certificate that answers by default.
     pub certificate: Option<String>,

@@ -11,6 +11,7 @@ mod listeners;
 mod policies;
 mod registrations;
 mod rules;
+mod serving;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,8 @@ use super::toolbox::{
     KEY_VALUE, Tags, add_tags, list, page, put, remove_tags, tag_list, tag_pairs, text, texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
+
+pub(crate) use serving::{Asked, Does, serving};
 
 /// The state of Elastic Load Balancing, by ARN.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

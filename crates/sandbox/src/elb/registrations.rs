@@ -14,7 +14,7 @@ use super::{INVALID, invalid, missing};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Target {
-    id: String,
+    pub id: String,
     port: Option<i64>,
     since: f64,
 }

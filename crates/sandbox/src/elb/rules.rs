@@ -19,9 +19,9 @@ use super::{INVALID, State, TAGS, invalid, listed, missing};
 pub(super) struct Rule {
     /// The ARN of its listener.
     pub listener: String,
-    priority: i64,
-    conditions: Vec<Value>,
-    action: Value,
+    pub priority: i64,
+    pub conditions: Vec<Value>,
+    pub action: Value,
     pub tags: Tags,
 }
 

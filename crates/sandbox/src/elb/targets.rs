@@ -61,6 +61,11 @@ impl TargetGroup {
         (self.health.interval * self.health.healthy) as f64
     }
 
+    /// Whether its function gets headers and parameters as lists.
+    pub(super) fn has_lists(&self) -> bool {
+        self.attributes.get("lambda.multi_value_headers.enabled").is_some_and(|it| it == "true")
+    }
+
     pub(super) fn health_port(&self) -> Option<&str> {
         (self.kind != LAMBDA).then_some(self.health.port.as_str())
     }

@@ -3,6 +3,7 @@
 //! Quirks kept: names come back in lower case with a final dot, and with `*` as `\052`; records are
 //! in the order of their reversed names; a batch of changes takes effect as a whole or not at all;
 //! a record is deleted only by its exact values. In a strict sandbox a change takes half a minute.
+//! The account has the public zone `example.com` from the start.
 
 mod records;
 #[cfg(test)]
@@ -21,13 +22,25 @@ use super::wire::rest::RestRoute;
 use super::{Answer, Base, Call, Refusal, World, acm};
 
 /// What Route 53 keeps. It belongs to the whole account.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
     /// Hosted zones by id.
     zones: BTreeMap<String, zones::Zone>,
     /// Changes by id.
     changes: BTreeMap<String, Change>,
+}
+
+/// The public zone that the account has from the start, so that names can be rehearsed: its id and
+/// its name.
+const GIVEN: (&str, &str) = ("Z0000000000EXAMPLE", "example.com.");
+
+impl Default for State {
+    fn default() -> Self {
+        let (id, name) = GIVEN;
+        let zone = zones::Zone::new(id, name, "sandbox");
+        Self { zones: BTreeMap::from([(id.to_owned(), zone)]), changes: BTreeMap::new() }
+    }
 }
 
 /// A change, which takes a while to reach every name server.
@@ -67,7 +80,8 @@ pub(crate) fn status(operation: &str) -> u16 {
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let records = state.zones.values().map(|zone| zone.own_records().count()).sum();
-    vec![("hosted_zones", state.zones.len()), ("records", records)]
+    let zones = state.zones.keys().filter(|id| *id != GIVEN.0).count();
+    vec![("hosted_zones", zones), ("records", records)]
 }
 
 /// The tags of the hosted zones, by ARN. What belongs to the whole account is told of in one
@@ -77,6 +91,7 @@ pub(crate) fn all_tags<'a>(
     region: &'a str,
 ) -> impl Iterator<Item = (String, Tags)> + 'a {
     let zones = state.zones.iter().filter(move |_| region == "us-east-1");
+    let zones = zones.filter(|(id, _)| *id != GIVEN.0);
     zones.map(|(id, zone)| (format!("arn:aws:route53:::hostedzone/{id}"), zone.tags.clone()))
 }
 

@@ -211,17 +211,29 @@ fn zones_are_listed_by_id_and_by_name() {
         let zones = answer["HostedZones"]["HostedZone"].as_array().unwrap().iter();
         zones.map(|zone| zone["Name"].as_str().unwrap().to_owned()).collect()
     };
-    let mut ids = [one, two];
+    let mut ids = [one, two, super::GIVEN.0.to_owned()];
     ids.sort();
     let first = dns(&mut world, "ListHostedZones", json!({ "maxitems": "1" })).unwrap();
     assert_eq!((&first["IsTruncated"], &first["NextMarker"]), (&json!(true), &json!(ids[1])));
     let rest = dns(&mut world, "ListHostedZones", json!({ "marker": ids[1] })).unwrap();
-    assert_eq!((names(&rest).len(), &rest["IsTruncated"]), (1, &json!(false)));
+    assert_eq!((names(&rest).len(), &rest["IsTruncated"]), (2, &json!(false)));
     let by_name = dns(&mut world, "ListHostedZonesByName", json!({})).unwrap();
-    assert_eq!(names(&by_name), ["example.com.", "b.example.com."]);
+    assert_eq!(names(&by_name), ["example.com.", "example.com.", "b.example.com."]);
     let from = json!({ "dnsname": "b.example.com" });
     let from = dns(&mut world, "ListHostedZonesByName", from).unwrap();
     assert_eq!(names(&from), ["b.example.com."]);
+}
+
+#[test]
+fn the_account_has_a_zone_that_does_not_count() {
+    let mut world = World::default();
+    assert_eq!(super::counts(&world.route53), [("hosted_zones", 0), ("records", 0)]);
+    let id = super::GIVEN.0;
+    let read = dns(&mut world, "GetHostedZone", json!({ "Id": id })).unwrap();
+    assert_eq!(read["HostedZone"]["Name"], "example.com.");
+    let address = record("www.example.com", "A", &["192.0.2.1"]);
+    change(&mut world, id, &[("CREATE", address)]).unwrap();
+    assert_eq!(super::counts(&world.route53), [("hosted_zones", 0), ("records", 1)]);
 }
 
 #[test]

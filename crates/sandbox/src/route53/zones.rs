@@ -24,6 +24,28 @@ pub(super) struct Zone {
 }
 
 impl Zone {
+    /// A public zone with the records that every zone has.
+    pub(super) fn new(id: &str, name: &str, reference: &str) -> Self {
+        let (name, reference) = (name.to_owned(), reference.to_owned());
+        Self { name, reference, ..Self::default() }.with_servers(id)
+    }
+
+    /// The zone with the records of its name servers, which differ for a private zone.
+    fn with_servers(self, id: &str) -> Self {
+        let servers = self.servers(id);
+        let soa = format!(
+            "{}. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400",
+            servers.first().map_or("", String::as_str)
+        );
+        let named: Vec<String> = servers.iter().map(|server| format!("{server}.")).collect();
+        let mut records = vec![
+            Record::plain(&self.name, "NS", 172_800, &named),
+            Record::plain(&self.name, "SOA", 900, &[soa]),
+        ];
+        sorted(&mut records);
+        Self { records, ..self }
+    }
+
     /// The records that AWS did not make.
     pub(super) fn own_records(&self) -> impl Iterator<Item = &Record> {
         self.records.iter().filter(|record| !record.is_of_zone(&self.name))
@@ -96,23 +118,13 @@ pub(super) fn create(world: &mut World, input: &Value) -> Answer {
         None => Vec::new(),
     };
     let id = format!("Z{:016X}", world.base.number());
-    let mut zone = Zone {
-        name: name.clone(),
-        reference: reference.to_owned(),
+    let zone = Zone {
         comment: text(config, "Comment").filter(|text| !text.is_empty()).map(str::to_owned),
         private: !vpcs.is_empty(),
         vpcs,
-        ..Zone::default()
+        ..Zone::new(&id, &name, reference)
     };
-    let servers = zone.servers(&id);
-    let soa = format!(
-        "{}. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400",
-        servers.first().map_or("", String::as_str)
-    );
-    let named: Vec<String> = servers.iter().map(|server| format!("{server}.")).collect();
-    zone.records =
-        vec![Record::plain(&name, "NS", 172_800, &named), Record::plain(&name, "SOA", 900, &[soa])];
-    sorted(&mut zone.records);
+    let zone = zone.with_servers(&id);
     let mut answer = json!({
         "HostedZone": zone.view(&id),
         "ChangeInfo": begin(&mut world.base, &mut world.route53, None),

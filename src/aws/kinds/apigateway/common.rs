@@ -28,7 +28,7 @@ pub(super) const fn named(word: &'static str) -> NameRule {
 pub(super) const PAGE: i32 = 500;
 
 /// Sets a value.
-pub(super) fn replace(path: impl Into<String>, value: impl Into<String>) -> PatchOperation {
+pub(in crate::aws) fn replace(path: impl Into<String>, value: impl Into<String>) -> PatchOperation {
     PatchOperation::builder().op(Op::Replace).path(path).value(value).build()
 }
 
@@ -64,7 +64,7 @@ pub(super) fn arn(aws: &Aws, path: &str) -> String {
 }
 
 /// Sets tags.
-pub(super) async fn add_tags(aws: &Aws, path: &str, set: &Tags) -> Result<(), OpError> {
+pub(in crate::aws) async fn add_tags(aws: &Aws, path: &str, set: &Tags) -> Result<(), OpError> {
     let call = aws
         .apigateway
         .tag_resource()
@@ -74,7 +74,11 @@ pub(super) async fn add_tags(aws: &Aws, path: &str, set: &Tags) -> Result<(), Op
 }
 
 /// Removes tags.
-pub(super) async fn remove_tags(aws: &Aws, path: &str, unset: &[String]) -> Result<(), OpError> {
+pub(in crate::aws) async fn remove_tags(
+    aws: &Aws,
+    path: &str,
+    unset: &[String],
+) -> Result<(), OpError> {
     let call = aws
         .apigateway
         .untag_resource()

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod api_key;
 pub(crate) mod common;
 pub(crate) mod definition;
+pub(crate) mod domain_name;
 pub(crate) mod rates;
 pub(crate) mod rest_api;
 pub(crate) mod stage;

@@ -30,6 +30,7 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
 
+pub(in crate::aws) mod canary;
 mod convert;
 mod execution_log;
 
@@ -59,6 +60,23 @@ pub(crate) struct Stage {
     /// The log group of executions; unmanaged if unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_log: Option<ExecutionLog>,
+    /// The shift that moves requests from deployment to deployment, if one does. An apply then gives a
+    /// new deployment to the canary of the stage, without any requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
+    /// The canary, if not all requests go there. It is never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+}
+
+/// The canary of a stage: another deployment that gets some of the requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Canary {
+    /// The version of the API that is deployed there; empty if payctl did not deploy it.
+    pub deployment: Text,
+    /// How many percent of the requests it gets.
+    pub percent: f64,
 }
 
 /// The access log of all requests.
@@ -102,8 +120,12 @@ impl Resource for Stage {
              deletes its own old deployments.",
             "payctl deletes the log group of executions with the stage, and again with the API.",
             "A late request can recreate the log group of executions, without retention.",
+            "If a section of `[shifts]` names the stage, an apply gives a new deployment to its canary \
+             with 0 percent, and `payctl shift` moves the requests there.",
         ],
         immutable: &["api", "name"],
+        moved: Some(canary::moved),
+        under_way: Some(canary::under_way),
         replace: Replace::DeleteFirst,
         use_blocks_delete: true,
         transient: &[
@@ -179,6 +201,8 @@ impl Resource for Stage {
             variables: BTreeMap::from([("environment".into(), "sample".into())]),
             tracing: false,
             execution_log: Some(ExecutionLog { retention_days: Some(7), key: None }),
+            shift: None,
+            canary: None,
         }
     }
 
@@ -259,6 +283,7 @@ impl Resource for Stage {
             .set_variables(stage.variables)
             .set_access_log_settings(stage.access_log_settings)
             .tracing_enabled(stage.tracing_enabled)
+            .set_canary_settings(stage.canary_settings)
             .set_tags(stage.tags);
         Ok(Some(to_live(cx.aws, api, stage.build(), &around)))
     }
@@ -293,10 +318,14 @@ impl Resource for Stage {
             want.put(cx, &name, live.spec.execution_log.as_ref()).await?;
         }
         let mut patches = self.patches(&live.spec);
-        let moves = self.deployment != live.spec.deployment;
+        let is_candidate = |canary: &Canary| canary.deployment == self.deployment;
+        let waits = self.shift.is_some() && live.spec.canary.as_ref().is_some_and(is_candidate);
+        let moves = self.deployment != live.spec.deployment && !waits;
         if moves {
+            let stage = canary::of_stage(cx.aws, api, name).await?;
+            canary::unclaimed(self.shift.as_deref(), &live.tags, stage.as_ref())?;
             let deployment = self.deployed(cx.aws, api).await?;
-            patches.push(replace("/deploymentId", deployment));
+            patches.extend(canary::deploy(self.shift.is_some(), deployment, stage.as_ref()));
         }
         if !patches.is_empty() {
             cx.aws

@@ -22,7 +22,7 @@ use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, t
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
-use crate::words::services::PropagateTags;
+use crate::words::services::{PropagateTags, Stage, Strategy};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
@@ -85,6 +85,21 @@ pub(crate) struct Target {
     pub container: String,
     /// The container's port.
     pub port: u16,
+    /// What trades places with the target group in a deployment that moves traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherSide>,
+}
+
+/// The other side of a deployment that moves traffic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OtherSide {
+    /// The other target group, by ARN.
+    pub target_group: Text,
+    /// The rule whose weights ECS moves, by ARN.
+    pub rule: Text,
+    /// The role with which ECS does that, by ARN.
+    pub role: Text,
 }
 
 /// How new tasks replace old ones.
@@ -99,6 +114,58 @@ pub(crate) struct Deployment {
     pub circuit_breaker: bool,
     /// Whether the service then rolls back.
     pub rollback: bool,
+    /// The alarms that stop a deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarms: Option<Alarms>,
+    /// How traffic moves to the new tasks, if they are in a target group of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Shift>,
+}
+
+/// Alarms that stop a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alarms {
+    /// Their names.
+    pub names: BTreeSet<Text>,
+    /// Whether the service then rolls back.
+    pub rollback: bool,
+}
+
+/// How traffic moves to new tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Shift {
+    /// At once or in steps; never `rolling`.
+    pub strategy: Strategy,
+    /// How many minutes the old tasks stay afterwards.
+    pub bake_minutes: u32,
+    /// The steps of a linear deployment, or the first of a canary.
+    pub step: Option<Step>,
+    /// The functions that ECS calls.
+    pub hooks: BTreeSet<Hook>,
+}
+
+/// A step of the traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    /// The percentage that moves.
+    pub percent: f64,
+    /// The minutes until the next one.
+    pub minutes: u32,
+}
+
+/// A function that ECS calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Hook {
+    /// The function or an alias of it, by ARN.
+    pub function: Text,
+    /// The role with which ECS calls it, by ARN.
+    pub role: Text,
+    /// When ECS calls it.
+    pub stages: BTreeSet<Stage>,
 }
 
 /// How many services one call describes.
@@ -115,6 +182,8 @@ impl Resource for Service {
             "Tasks read secrets when they start. After a rotation they need a new deployment, \
              which the rotation function starts.",
             "A listener must use a target group before a service can use it.",
+            "With another strategy than `rolling`, ECS moves the weights of a rule in each \
+             deployment. payctl leaves these weights alone.",
         ],
         immutable: &["name", "cluster"],
         create_only: &["initial"],
@@ -145,6 +214,8 @@ impl Resource for Service {
                 &["ecs:UntagResource", "ecs:UpdateService"],
                 &["ecs:{here}:service/{ecs.cluster}/*"],
             ),
+            Permit::set(&["iam:PassRole"], &["iam::{account}:role{path}*"])
+                .where_equal("iam:PassedToService", "ecs.amazonaws.com"),
             Permit::delete(&["ecs:DeleteService"], &["ecs:{here}:service/{ecs.cluster}/*"]),
         ],
         names: Some(named("service")),
@@ -171,6 +242,8 @@ impl Resource for Service {
                 maximum_percent: 200,
                 circuit_breaker: true,
                 rollback: true,
+                alarms: None,
+                shift: None,
             },
             execute_command: false,
             propagate_tags: PropagateTags::Service,
@@ -187,6 +260,19 @@ impl Resource for Service {
             maximum_percent,
             circuit_breaker,
             rollback,
+            alarms: None,
+            shift: None,
+        };
+        let alarm = Text::reference(Address::new("cloudwatch.alarm", "sample"), Output::Name);
+        let shifted = |strategy, bake_minutes, step: Option<(f64, u32)>| Deployment {
+            alarms: Some(Alarms { names: BTreeSet::from([alarm.clone()]), rollback: true }),
+            shift: Some(Shift {
+                strategy,
+                bake_minutes,
+                step: step.map(|(percent, minutes)| Step { percent, minutes }),
+                hooks: BTreeSet::new(),
+            }),
+            ..deployment(100, 200, true, true)
         };
         vec![
             Self {
@@ -208,6 +294,9 @@ impl Resource for Service {
                 deployment: deployment(50, 200, false, false),
                 ..Self::sample()
             },
+            Self { deployment: shifted(Strategy::Linear, 5, Some((12.5, 3))), ..Self::sample() },
+            Self { deployment: shifted(Strategy::Canary, 5, Some((0.5, 10))), ..Self::sample() },
+            Self { deployment: shifted(Strategy::BlueGreen, 30, None), ..Self::sample() },
             Self::sample(),
         ]
     }
@@ -241,7 +330,7 @@ impl Resource for Service {
             .network_configuration(self.network())
             .set_load_balancers(Some(self.targets()).filter(|targets| !targets.is_empty()))
             .set_health_check_grace_period_seconds(self.grace())
-            .deployment_configuration(self.deployment.configuration())
+            .deployment_configuration(self.deployment.configuration(None))
             .enable_execute_command(self.execute_command)
             .propagate_tags(self.propagate_tags.aws().into())
             .availability_zone_rebalancing(self.rebalancing())

@@ -6,6 +6,7 @@
 //! certificate with a listener; another call returns all. A load balancer deletes its listeners.
 
 mod convert;
+pub(super) mod moved;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use self::convert::to_live;
+pub(crate) use self::moved::Mover;
 use super::{common, load_balancer};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -47,6 +49,9 @@ pub(crate) struct Listener {
     pub tls_policy: Option<String>,
     /// The action for a request.
     pub action: Action,
+    /// Who moves the weights of the action, if somebody does: an apply then leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_by: Option<Mover>,
 }
 
 /// The action for a request.
@@ -121,8 +126,12 @@ impl Resource for Listener {
             "AWS may not find a new certificate for a while; payctl waits.",
             "payctl manages the default action and the rules of the config. Rules of others stay as \
              they are.",
+            "If a section of `[shifts]` names the listener, an apply leaves its weights to `payctl shift`, \
+             and refuses to change its target groups while a run of it is at work.",
         ],
         immutable: &["load_balancer"],
+        moved: Some(moved::moved),
+        under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
@@ -186,6 +195,7 @@ impl Resource for Listener {
                 targets: BTreeSet::from([share]),
                 sticky_seconds: None,
             }),
+            moved_by: None,
         }
     }
 
@@ -262,14 +272,21 @@ impl Resource for Listener {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = live.spec.other_certificates.clone();
-        if (Self { other_certificates: now.clone(), ..self.clone() }) != live.spec {
+        let mover = self.moved_by.as_ref();
+        let action = moved::action(mover, &self.action, &live.spec.action);
+        let want = Self { other_certificates: now.clone(), moved_by: None, action, ..self.clone() };
+        if want != live.spec {
+            let keeps = mover.is_some() && want.action == live.spec.action;
+            if !keeps {
+                moved::unclaimed("ModifyListener", mover, &live.tags)?;
+            }
             let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
             let call = call
                 .port(self.port.into())
                 .protocol(self.protocol.as_str().into())
                 .set_certificates(self.certificates())
                 .set_ssl_policy(self.tls_policy.clone())
-                .default_actions(self.action.to_aws());
+                .set_default_actions((!keeps).then(|| vec![want.action.to_aws()]));
             call.send().await.map_err(op("ModifyListener"))?;
         }
         let Some(wanted) = &self.other_certificates else { return Ok(()) };

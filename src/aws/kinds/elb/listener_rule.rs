@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::convert::to_live;
 use super::common;
-use super::listener::{self, Action, Forward, Redirect, Respond, Share};
+use super::listener::{self, Action, Forward, Mover, Redirect, Respond, Share, moved};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -44,6 +44,9 @@ pub(crate) struct ListenerRule {
     pub conditions: BTreeSet<Condition>,
     /// The action for a request.
     pub action: Action,
+    /// Who moves the weights of the action, if somebody does: an apply then leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_by: Option<Mover>,
 }
 
 /// A condition: one of the values must match.
@@ -104,8 +107,14 @@ impl Resource for ListenerRule {
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
             "payctl leaves rules alone that others add to a listener, but they take priorities.",
+            "If a section of `[shifts]` names the rule, an apply leaves its weights to `payctl shift`, and \
+             refuses to change its target groups while a run of it is at work.",
+            "If the deployments of a service move traffic, ECS sets the weights of its rule, and an apply \
+             leaves them alone.",
         ],
         immutable: &["listener"],
+        moved: Some(moved::moved),
+        under_way: Some(moved::under_way),
         replace: Replace::CreateFirst,
         deadline: Duration::from_secs(360),
         propagation: Duration::from_secs(300),
@@ -163,6 +172,7 @@ impl Resource for ListenerRule {
             priority: 10,
             conditions: BTreeSet::from([Condition::Path(set(&["/payments/*", "/refunds"]))]),
             action: Action::Forward(Forward { targets, sticky_seconds: None }),
+            moved_by: None,
         }
     }
 
@@ -245,9 +255,14 @@ impl Resource for ListenerRule {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (now, aws) = (&live.spec, &cx.aws.elasticloadbalancingv2);
-        if self.conditions != now.conditions || self.action != now.action {
-            let conditions = (self.conditions != now.conditions).then(|| self.conditions());
-            let action = (self.action != now.action).then(|| vec![self.action.to_aws()]);
+        let mover = self.moved_by.as_ref();
+        let wanted = moved::action(mover, &self.action, &now.action);
+        let action = (wanted != now.action).then(|| vec![wanted.to_aws()]);
+        if action.is_some() {
+            moved::unclaimed("ModifyRule", mover, &live.tags)?;
+        }
+        let conditions = (self.conditions != now.conditions).then(|| self.conditions());
+        if conditions.is_some() || action.is_some() {
             let call = aws.modify_rule().rule_arn(&live.id);
             let send = call.set_conditions(conditions).set_actions(action).send();
             send.await.map_err(op("ModifyRule"))?;

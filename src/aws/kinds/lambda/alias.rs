@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::types::{
-    AliasConfiguration, FunctionConfiguration, ProvisionedConcurrencyStatusEnum, State,
+    AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration,
+    ProvisionedConcurrencyStatusEnum, State,
 };
-use futures::future::{join, try_join, try_join_all};
+use futures::future::{join, try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,13 +24,14 @@ use super::function::Function;
 use super::release::Release;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
-use crate::aws::resource::{Cx, Resource, Survey};
+use crate::aws::resource::{Cx, Resource, Survey, without};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Remark};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::traffic::TAG_SHIFT;
 
 /// An alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,10 +52,20 @@ pub(crate) struct Alias {
     pub provisioned: Option<u32>,
     /// Why Lambda could not provide that. It is never wanted, so payctl asks again.
     pub failed_provisioning: Option<String>,
-    /// The other version that gets some of the calls, and its part. It is never wanted and never
-    /// changed.
+    /// The other version that gets some of the calls, and its part. It is never wanted, and changed
+    /// only on behalf of a shift.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub weights: BTreeMap<String, f64>,
+    /// The shift that moves the calls from version to version, if one does. An apply then gives a new
+    /// release to the alias as its other version, without any calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<String>,
+    /// Whether it stays at its version when the function changes. It is only wanted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
+    /// What the other version runs, if not all calls go there. It is never wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<Release>,
 }
 
 /// How payctl describes its versions, to find them when they are no longer needed.
@@ -83,6 +95,9 @@ impl Alias {
             provisioned: Some(0),
             failed_provisioning: None,
             weights: BTreeMap::new(),
+            shift: None,
+            hold: false,
+            candidate: None,
         }
     }
 }
@@ -99,10 +114,14 @@ impl Resource for Alias {
              not delete these while the version exists.",
             "If an alias divides its calls between two versions, payctl does not change the \
              weights, and refuses to point the alias to another version.",
+            "An alias with `hold` gets a version when payctl creates it, and stays there.",
+            "If a section of `[shifts]` names the alias, an apply gives a new version to it with the \
+             weight 0, and `payctl shift` moves the calls there.",
             "Provisioned concurrency takes minutes. While Application Auto Scaling changes it, a \
              plan shows that AWS is still working on the alias.",
         ],
         immutable: &["name", "function"],
+        moved: Some(moved),
         tagged: false,
         failure_field: Some("failed_provisioning"),
         changed_outputs: &[("release", Output::Version)],
@@ -241,8 +260,11 @@ impl Resource for Alias {
     /// The version first: provisioned concurrency follows the alias.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec;
-        if (&self.release, self.keep_versions) != (&now.release, now.keep_versions) {
-            return self.point(cx.aws, self.release != now.release).await;
+        let is_there = self.hold
+            || self.release == now.release
+            || self.shift.is_some() && now.candidate.as_ref() == Some(&self.release);
+        if !is_there || self.keep_versions != now.keep_versions {
+            return self.point(cx.aws, !is_there).await;
         }
         match self.provisioned.or(now.provisioned) {
             None | Some(0) => unprovision(cx.aws, &self.name).await,
@@ -338,20 +360,46 @@ impl Alias {
             let message = format!("there is no alias {}", self.name);
             return Err(OpError::new("ListAliases", ErrorClass::NotFound, "NoAlias", message));
         };
-        if moves && !weights(now).is_empty() {
+        let (base, other) = standing(now);
+        let is_divided = other.as_ref().is_some_and(|(_, weight)| *weight > 0.0);
+        if moves && is_divided {
             return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Divided", DIVIDED));
         }
-        let (version, older) = self.released(aws).await?;
+        if moves && self.shift.is_some() {
+            let tags = common::tags_of(aws, &common::arn_of(aws, function)).await?;
+            if let Some(claim) = tags.and_then(|mut tags| tags.remove(&claim_of(alias))) {
+                let message = format!(
+                    "a run of payctl shift holds this traffic (its claim: {claim}): wait for its \
+                     end, or run the shift again if it was cut off"
+                );
+                return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Shifting", message));
+            }
+        }
+        let (version, older) = if moves {
+            self.released(aws).await?
+        } else {
+            let stays = base.parse().unwrap_or_default();
+            (stays, common::versions(aws, function).await?)
+        };
         let keep = self.keep_versions.unwrap_or_default();
         for number in spare(keep, version, &older, &aliases, now) {
             common::delete_version(aws, function, number).await?;
         }
+        let (first, other) = match &self.shift {
+            Some(_) => (base, Some((version.to_string(), 0.0))),
+            None => (version.to_string(), None),
+        };
+        let weights = other.into_iter().collect();
+        let routing =
+            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights));
+        let has_weights = self.shift.is_some() || now.routing_config().is_some();
         let call = aws
             .lambda
             .update_alias()
             .function_name(function)
             .set_name(alias.map(str::to_owned))
-            .set_function_version(moves.then(|| version.to_string()))
+            .set_function_version(moves.then_some(first))
+            .set_routing_config((moves && has_weights).then(|| routing.build()))
             .description(self.words())
             .set_revision_id(now.revision_id.clone());
         call.send().await.map_err(op("UpdateAlias")).map(drop)
@@ -361,11 +409,51 @@ impl Alias {
 /// Why an alias does not move.
 const DIVIDED: &str = "the alias divides its calls between two versions; end that, and apply again";
 
+/// The tag on the function that says which run moves the calls of an alias.
+pub(crate) fn claim_of(alias: Option<&str>) -> String {
+    format!("{TAG_SHIFT}:{}", alias.unwrap_or_default())
+}
+
+/// The version that an alias names in fact, and the other one with its part of the calls: a version
+/// that gets all calls is the one that the alias names.
+fn standing(alias: &AliasConfiguration) -> (String, Option<(String, f64)>) {
+    let named = alias.function_version().unwrap_or(LATEST).to_owned();
+    match weights(alias).into_iter().next() {
+        Some((other, weight)) if weight >= 1.0 => (other, None),
+        other => (named, other),
+    }
+}
+
+/// The spec that counts as wanted, if the alias stays at its version, or a shift moves the calls: a
+/// release that waits for it is there.
+fn moved(want: &Value, live: &Value) -> Option<Value> {
+    let holds = want.get("hold").is_some();
+    if !holds && want.get("shift").is_none() {
+        return None;
+    }
+    let mut moved = without("hold", &without("shift", want, live)?, live)?;
+    let candidate = live.get("candidate").filter(|candidate| !candidate.is_null());
+    let waits = candidate.is_some() && want.get("release") == candidate;
+    if holds || waits {
+        moved["release"] = live.get("release")?.clone();
+    }
+    Some(moved)
+}
+
 /// What a plan says of an alias that divides its calls.
-fn divided(live: &Value) -> Option<(String, String)> {
+fn divided(want: &Value, live: &Value) -> Option<Remark> {
     let weights = live.get("weights")?.as_object()?;
     let (version, weight) = weights.iter().next()?;
     let percent = weight.as_f64()? * 100.0;
+    if let Some(shift) = want.get("shift").and_then(Value::as_str) {
+        return Some((
+            format!("version {version} gets {percent}% of its calls, by the shift `{shift}`"),
+            format!("an apply leaves that alone; payctl shift {shift} moves the calls"),
+        ));
+    }
+    if percent <= 0.0 || percent >= 100.0 {
+        return None;
+    }
     Some((
         format!("version {version} gets {percent}% of its calls; payctl does not change that"),
         "payctl points the alias to another version only after all calls go to one".to_owned(),
@@ -444,18 +532,24 @@ async fn describe(
     function: &str,
     alias: AliasConfiguration,
 ) -> Result<Live<Alias>, OpError> {
-    let version = alias.function_version().unwrap_or(LATEST);
+    let (version, other) = standing(&alias);
     let release = async {
-        match version {
+        match version.as_str() {
             LATEST => Ok(None),
             number => common::version(aws, function, number).await,
+        }
+    };
+    let candidate = async {
+        match &other {
+            Some((number, _)) => common::version(aws, function, number).await,
+            None => Ok(None),
         }
     };
     let call = aws.lambda.get_provisioned_concurrency_config().function_name(function);
     let call = call.set_qualifier(alias.name.clone());
     let provisioned =
         async { call.send().await.map_err(op("GetProvisionedConcurrencyConfig")).or_gone() };
-    let (release, provisioned) = try_join(release, provisioned).await?;
+    let (release, candidate, provisioned) = try_join3(release, candidate, provisioned).await?;
     let status = provisioned.as_ref().and_then(|found| found.status.clone());
     let calls =
         provisioned.as_ref().and_then(|found| found.requested_provisioned_concurrent_executions);
@@ -464,7 +558,7 @@ async fn describe(
     let outputs = [
         (Output::Arn, alias.alias_arn.clone().unwrap_or_default()),
         (Output::Name, name.clone()),
-        (Output::Version, version.to_owned()),
+        (Output::Version, version),
     ];
     Ok(Live {
         id: name.clone(),
@@ -479,6 +573,9 @@ async fn describe(
             failed_provisioning: (status == Some(ProvisionedConcurrencyStatusEnum::Failed))
                 .then(|| reason.unwrap_or_else(|| "AWS gave no reason".to_owned())),
             weights: weights(&alias),
+            shift: None,
+            hold: false,
+            candidate: candidate.map(Release::of_configuration),
         },
         outputs: outputs.into(),
         tags: Tags::new(),
@@ -495,7 +592,6 @@ async fn describe(
 mod tests {
     use std::collections::HashMap;
 
-    use aws_sdk_lambda::types::AliasRoutingConfiguration;
     use serde_json::json;
 
     use super::*;
@@ -537,8 +633,12 @@ mod tests {
 
     #[test]
     fn a_plan_says_who_else_gets_calls() {
-        let (said, _) = divided(&json!({ "weights": { "4": 0.25 } })).unwrap();
+        let live = json!({ "weights": { "4": 0.25 } });
+        let (said, _) = divided(&json!({}), &live).unwrap();
         assert_eq!(said, "version 4 gets 25% of its calls; payctl does not change that");
-        assert_eq!(divided(&json!({})), None);
+        let (said, _) = divided(&json!({ "shift": "pay" }), &live).unwrap();
+        assert_eq!(said, "version 4 gets 25% of its calls, by the shift `pay`");
+        assert_eq!(divided(&json!({}), &json!({})), None);
+        assert_eq!(divided(&json!({}), &json!({ "weights": { "4": 1.0 } })), None);
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn qualified(function: &str, qualifier: Option<&str>) -> String {
 }
 
 /// The function and the alias of `FUNCTION:ALIAS`.
-pub(super) fn parts(name: &str) -> (&str, Option<&str>) {
+pub(crate) fn parts(name: &str) -> (&str, Option<&str>) {
     name.split_once(':').map_or((name, None), |(function, alias)| (function, Some(alias)))
 }
 

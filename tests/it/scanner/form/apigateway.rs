@@ -7,6 +7,14 @@ use super::Form;
 impl Form<'_> {
     pub(super) fn apigateway(&mut self) {
         match self.kind {
+            "apigateway.domain_name" => self.main(
+                &[
+                    ("name", "domain_name"),
+                    ("certificate", "regional_certificate_arn"),
+                    ("security_policy", "security_policy"),
+                ],
+                json!({}),
+            ),
             "apigateway.rest_api" => self.rest_api(),
             "apigateway.stage" => self.stage(),
             "apigateway.vpc_link" => self.main(

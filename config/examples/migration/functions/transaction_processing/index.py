@@ -33,7 +33,9 @@ def storage():
 
 
 def handler(event, context):
-    """Answers API Gateway (Lambda proxy integration)."""
+    """Answers API Gateway (Lambda proxy integration) or a load balancer, which also asks for health."""
+    if event.get("path") == "/health":
+        return answer(200, {"status": "healthy"})
     try:
         body = json.loads(event["body"], parse_float=Decimal)
         transaction_id, now = str(uuid.uuid4()), datetime.now(timezone.utc)
@@ -73,5 +75,10 @@ def handler(event, context):
 
 
 def answer(status, body):
-    """A response for API Gateway."""
-    return {"statusCode": status, "body": json.dumps(body)}
+    """A response. A load balancer wants all members; API Gateway would assume the last two."""
+    return {
+        "statusCode": status,
+        "body": json.dumps(body),
+        "headers": {"Content-Type": "application/json"},
+        "isBase64Encoded": False,
+    }

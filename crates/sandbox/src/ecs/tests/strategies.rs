@@ -124,14 +124,14 @@ fn the_sides_of_a_blue_green_service_trade_places() {
         (&configuration["strategy"], &configuration["bakeTimeInMinutes"]),
         (&json!("BLUE_GREEN"), &json!(0))
     );
-    assert_eq!(ground.weights(), (100, 0));
-    let (blue, green) = (ground.blue.clone(), ground.green.clone());
-    assert_eq!((ground.targets(&blue), ground.targets(&green)), (2, 0));
-    ground.deploy();
     assert_eq!(ground.weights(), (0, 100));
+    let (blue, green) = (ground.blue.clone(), ground.green.clone());
     assert_eq!((ground.targets(&blue), ground.targets(&green)), (0, 2));
     ground.deploy();
     assert_eq!(ground.weights(), (100, 0));
+    assert_eq!((ground.targets(&blue), ground.targets(&green)), (2, 0));
+    ground.deploy();
+    assert_eq!(ground.weights(), (0, 100));
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,17 +144,17 @@ async fn traffic_moves_in_steps_in_a_strict_sandbox() {
         "strategy": "LINEAR", "bakeTimeInMinutes": 10, "linearConfiguration": linear,
     }));
     tokio::time::advance(Duration::from_secs(41)).await;
-    assert_eq!(ground.weights(), (100, 0));
+    assert_eq!(ground.weights(), (0, 100));
     ground.deploy();
-    for expected in [(75, 25), (50, 50), (25, 75), (0, 100)] {
-        tokio::time::advance(Duration::from_secs(if expected == (75, 25) { 41 } else { 300 }))
+    for expected in [(25, 75), (50, 50), (75, 25), (100, 0)] {
+        tokio::time::advance(Duration::from_secs(if expected == (25, 75) { 41 } else { 300 }))
             .await;
         assert_eq!(ground.weights(), expected);
         assert_eq!(ground.read()["deployments"][0]["rolloutState"], "IN_PROGRESS");
     }
     tokio::time::advance(Duration::from_secs(600)).await;
     assert_eq!(ground.read()["deployments"][0]["rolloutState"], "COMPLETED");
-    assert_eq!(ground.weights(), (0, 100));
+    assert_eq!(ground.weights(), (100, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,7 +172,7 @@ async fn an_alarm_takes_all_traffic_back() {
     let old = ground.read()["taskDefinition"].clone();
     ground.deploy();
     tokio::time::advance(Duration::from_secs(41)).await;
-    assert_eq!(ground.weights(), (90, 10));
+    assert_eq!(ground.weights(), (10, 90));
     let input = json!({
         "AlarmName": "errors", "Namespace": "n", "MetricName": "m", "Statistic": "Sum",
         "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0,
@@ -181,7 +181,7 @@ async fn an_alarm_takes_all_traffic_back() {
     ask(&mut ground.world, "monitoring", "PutMetricAlarm", input).unwrap();
     let input = json!({ "AlarmName": "errors", "StateValue": "ALARM", "StateReason": "test" });
     ask(&mut ground.world, "monitoring", "SetAlarmState", input).unwrap();
-    assert_eq!(ground.weights(), (100, 0));
+    assert_eq!(ground.weights(), (0, 100));
     let read = ground.read();
     assert_eq!(read["taskDefinition"], old);
     assert_eq!(read["deployments"][0]["rolloutState"], "COMPLETED");

@@ -106,6 +106,16 @@ impl Asked {
         }
     }
 
+    /// The id of the request.
+    pub(super) fn id(&self) -> &str {
+        self.context["requestId"].as_str().unwrap_or_default()
+    }
+
+    /// What the names in the template of the path stand for.
+    pub(super) fn names(&self) -> &Map<String, Value> {
+        &self.names
+    }
+
     /// The name of a required parameter, `method.request.header.NAME`, if the request lacks it.
     pub(super) fn misses<'a>(&self, parameter: &'a str) -> Option<&'a str> {
         let (place, name) = parameter.strip_prefix("method.request.")?.split_once('.')?;

@@ -7,6 +7,7 @@
 
 mod access;
 mod event;
+mod link;
 mod mock;
 mod schema;
 
@@ -77,6 +78,10 @@ impl Said {
     /// An error of the API or its function, of which the caller learns nothing.
     fn internal(status: u16) -> Self {
         Self::new(status, "InternalServerErrorException", "Internal server error")
+    }
+
+    fn timed_out() -> Self {
+        Self::new(504, "InternalServerErrorException", "Endpoint request timed out")
     }
 
     /// What API Gateway does and the sandbox does not.
@@ -219,9 +224,9 @@ async fn integrate(
         "AWS" => Err(Said::not_run(
             "the sandbox does not run integrations of the type AWS; use AWS_PROXY for a function",
         )),
-        kind if text(integration, "connectionType") == Some("VPC_LINK") => Err(Said::not_run(
-            format!("the sandbox does not run what is behind a VPC link ({kind} to {uri})"),
-        )),
+        "HTTP_PROXY" if text(integration, "connectionType") == Some("VPC_LINK") => {
+            return link::reach(sandbox, served, asked, integration, request).await;
+        }
         kind => Err(Said::not_run(format!(
             "the sandbox does not send requests to other hosts ({kind} to {uri})"
         ))),
@@ -280,8 +285,7 @@ async fn proxy(
     let source = asked.source(served);
     let called = call_function(sandbox, served, (&uri, &source), has_role, event);
     let Ok(called) = timeout(Duration::from_millis(limit), called).await else {
-        let message = "Endpoint request timed out";
-        return Ok(Err(Said::new(504, "InternalServerErrorException", message)));
+        return Ok(Err(Said::timed_out()));
     };
     Ok(called?.and_then(|called| {
         let answer = (!called.failed).then(|| called.value());

@@ -1,6 +1,7 @@
 //! What the sandbox runs, with the Python of this machine: `python3` must be there.
 
 mod functions;
+mod link;
 mod routes;
 mod triggers;
 mod versions;

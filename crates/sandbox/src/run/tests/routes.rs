@@ -4,8 +4,8 @@ use super::*;
 
 /// A server with an API of these methods: each has a path, a method, and the members of both
 /// PutMethod and PutIntegration.
-struct Routes {
-    served: Served,
+pub(super) struct Routes {
+    pub(super) served: Served,
     api: String,
 }
 
@@ -20,7 +20,7 @@ fn function_uri(name: &str) -> String {
 }
 
 impl Routes {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let sandbox = Sandbox::in_memory().run_by(Runner::of("python3", &["-S"]));
         let served = Served::start(sandbox).await;
         let made = api(&served.sandbox, "apigateway", "CreateRestApi", json!({ "name": "a" }));
@@ -33,7 +33,7 @@ impl Routes {
     }
 
     /// Adds a method below the root, or `/` itself.
-    fn add(&self, part: &str, method: &str, request: Value, integration: Value) {
+    pub(super) fn add(&self, part: &str, method: &str, request: Value, integration: Value) {
         let all = self.ask("GetResources", json!({}));
         let find = |path: &str| {
             let mut all = all["item"].as_array().unwrap().iter();
@@ -61,7 +61,7 @@ impl Routes {
         self.add(part, method, request, integration);
     }
 
-    fn deploy(&self) {
+    pub(super) fn deploy(&self) {
         self.ask("CreateDeployment", json!({ "stageName": "dev" }));
     }
 
@@ -69,7 +69,7 @@ impl Routes {
         self.send("GET", path, headers, "").await
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: &str,
         path: &str,

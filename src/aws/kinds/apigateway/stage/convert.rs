@@ -6,7 +6,7 @@ use aws_sdk_apigateway::types;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
 use futures::future::try_join;
 
-use super::{AccessLog, ExecutionLog, Settings, Stage, Throttle, path};
+use super::{AccessLog, Canary, ExecutionLog, Settings, Stage, Throttle, path};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::apigateway::common::{PAGE, arn, execution_log, ordered, tags};
@@ -76,7 +76,17 @@ impl Settings {
 pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around) -> Live<Stage> {
     let name = stage.stage_name.unwrap_or_default();
     let id = format!("{api}/{name}");
-    let version = around.version_of(stage.deployment_id.as_deref()).to_owned();
+    let version = around.version_of(stage.deployment_id.as_deref());
+    let canary = stage.canary_settings.map(|canary| Canary {
+        deployment: around.version_of(canary.deployment_id.as_deref()).into(),
+        percent: canary.percent_traffic,
+    });
+    // A canary of payctl that gets all requests is what the stage deploys.
+    let is_all = |canary: &Canary| canary.percent >= 100.0 && *canary.deployment.known() != *"";
+    let (version, canary) = match canary {
+        Some(canary) if is_all(&canary) => (canary.deployment, None),
+        canary => (Text::from(version), canary),
+    };
     let log = |settings: types::AccessLogSettings| {
         let group = settings.destination_arn.filter(|arn| !arn.is_empty())?;
         let group = group.strip_suffix(":*").unwrap_or(&group);
@@ -98,7 +108,7 @@ pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around
         spec: Stage {
             api: api.into(),
             name,
-            deployment: version.into(),
+            deployment: version,
             description: stage.description.unwrap_or_default(),
             access_log: stage.access_log_settings.and_then(log),
             methods: methods.map(|(method, found)| (method, Settings::of(found))).collect(),
@@ -108,6 +118,8 @@ pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around
                 retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
                 key: group.kms_key_id.clone().filter(|key| !key.is_empty()).map(Text::from),
             }),
+            shift: None,
+            canary,
         },
         id,
         tags: tags(stage.tags),

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, DeploymentCircuitBreaker,
-    DeploymentConfiguration, DeploymentRolloutState as Rollout, LoadBalancer, NetworkConfiguration,
-    Service as Described,
+    AdvancedConfiguration, AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration,
+    CanaryConfiguration, DeploymentAlarms, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentLifecycleHook, DeploymentRolloutState as Rollout, LinearConfiguration, LoadBalancer,
+    NetworkConfiguration, Service as Described,
 };
 
 use super::{
-    Aws, Deployment, Live, OpError, PropagateTags, Service, Target, Text, cluster_of, given_up, op,
+    Alarms, Aws, Deployment, Hook, Live, OpError, OtherSide, PropagateTags, Service, Shift, Stage,
+    Step, Strategy, Target, Text, cluster_of, given_up, op,
 };
 
 impl Service {
@@ -36,6 +38,7 @@ impl Service {
                 .target_group_arn(target.target_group.known())
                 .container_name(&target.container)
                 .container_port(i32::from(target.port))
+                .set_advanced_configuration(target.other.as_ref().map(advanced))
                 .build()
         });
         targets.collect()
@@ -79,7 +82,8 @@ impl Service {
             call = call.health_check_grace_period_seconds(int(self.health_grace));
         }
         if self.deployment != had.deployment {
-            call = call.deployment_configuration(self.deployment.configuration());
+            call =
+                call.deployment_configuration(self.deployment.configuration(Some(&had.deployment)));
         }
         if self.execute_command != had.execute_command {
             call = call.enable_execute_command(self.execute_command);
@@ -147,33 +151,157 @@ fn target(found: LoadBalancer) -> Option<Target> {
         target_group: found.target_group_arn?.into(),
         container: found.container_name?,
         port: found.container_port?.try_into().ok()?,
+        other: found.advanced_configuration.and_then(other_side),
+    })
+}
+
+fn advanced(other: &OtherSide) -> AdvancedConfiguration {
+    AdvancedConfiguration::builder()
+        .alternate_target_group_arn(other.target_group.known())
+        .production_listener_rule(other.rule.known())
+        .role_arn(other.role.known())
+        .build()
+}
+
+fn other_side(found: AdvancedConfiguration) -> Option<OtherSide> {
+    Some(OtherSide {
+        target_group: found.alternate_target_group_arn?.into(),
+        rule: found.production_listener_rule?.into(),
+        role: found.role_arn?.into(),
     })
 }
 
 impl Deployment {
-    pub(super) fn configuration(&self) -> DeploymentConfiguration {
+    /// The deployment for a call. Members that payctl no longer wants are turned off if they were on.
+    pub(super) fn configuration(&self, had: Option<&Self>) -> DeploymentConfiguration {
         let breaker = DeploymentCircuitBreaker::builder()
             .enable(self.circuit_breaker)
             .rollback(self.rollback)
             .build();
-        DeploymentConfiguration::builder()
+        let (shift, had_shift) = (self.shift.as_ref(), had.and_then(|had| had.shift.as_ref()));
+        let shift = shift.cloned().or_else(|| had_shift.map(|_| Shift::none()));
+        let alarms = self.alarms.as_ref().map(Alarms::to_aws);
+        let had_alarms = had.is_some_and(|had| had.alarms.is_some());
+        let alarms = alarms.or_else(|| had_alarms.then(|| alarms_of(Vec::new(), false, false)));
+        let mut call = DeploymentConfiguration::builder()
             .minimum_healthy_percent(int(self.minimum_percent))
             .maximum_percent(int(self.maximum_percent))
             .deployment_circuit_breaker(breaker)
-            .build()
+            .set_alarms(alarms);
+        if let Some(shift) = shift {
+            let had_hooks = had_shift.is_some_and(|had| !had.hooks.is_empty());
+            let hooks = Some(shift.hooks.iter().map(Hook::to_aws).collect::<Vec<_>>());
+            call = call
+                .strategy(shift.strategy.aws().into())
+                .bake_time_in_minutes(int(shift.bake_minutes))
+                .set_lifecycle_hooks(hooks.filter(|hooks| had_hooks || !hooks.is_empty()));
+            call = match (shift.strategy, shift.step) {
+                (Strategy::Linear, Some(Step { percent, minutes })) => call.linear_configuration(
+                    LinearConfiguration::builder()
+                        .step_percent(percent)
+                        .step_bake_time_in_minutes(int(minutes))
+                        .build(),
+                ),
+                (Strategy::Canary, Some(Step { percent, minutes })) => call.canary_configuration(
+                    CanaryConfiguration::builder()
+                        .canary_percent(percent)
+                        .canary_bake_time_in_minutes(int(minutes))
+                        .build(),
+                ),
+                _ => call,
+            };
+        }
+        call.build()
     }
 
     /// Missing members have ECS's defaults.
     fn from_configuration(found: Option<DeploymentConfiguration>) -> Self {
         let found = found.unwrap_or_else(|| DeploymentConfiguration::builder().build());
+        let shift = Shift::from_configuration(&found);
         let breaker = found.deployment_circuit_breaker;
         Self {
             minimum_percent: found.minimum_healthy_percent.map_or(100, whole),
             maximum_percent: found.maximum_percent.map_or(200, whole),
             circuit_breaker: breaker.as_ref().is_some_and(|breaker| breaker.enable),
             rollback: breaker.is_some_and(|breaker| breaker.rollback),
+            alarms: found.alarms.filter(|alarms| alarms.enable).map(|alarms| Alarms {
+                names: alarms.alarm_names.into_iter().map(Text::from).collect(),
+                rollback: alarms.rollback,
+            }),
+            shift,
         }
     }
+}
+
+impl Shift {
+    /// What a service without a shift had before.
+    fn none() -> Self {
+        Self { strategy: Strategy::Rolling, bake_minutes: 0, step: None, hooks: BTreeSet::new() }
+    }
+
+    /// Missing members have ECS's defaults.
+    fn from_configuration(found: &DeploymentConfiguration) -> Option<Self> {
+        let strategy = found.strategy.as_ref().and_then(|word| Strategy::from_aws(word.as_str()));
+        let strategy = strategy.filter(|strategy| *strategy != Strategy::Rolling)?;
+        let step = |percent: Option<f64>, minutes: Option<i32>, usual: (f64, u32)| Step {
+            percent: percent.unwrap_or(usual.0),
+            minutes: minutes.map_or(usual.1, whole),
+        };
+        let (linear, canary) = (&found.linear_configuration, &found.canary_configuration);
+        let step = match strategy {
+            Strategy::Linear => linear
+                .as_ref()
+                .map(|found| step(found.step_percent, found.step_bake_time_in_minutes, (10.0, 6))),
+            Strategy::Canary => canary.as_ref().map(|found| {
+                step(found.canary_percent, found.canary_bake_time_in_minutes, (5.0, 10))
+            }),
+            _ => None,
+        };
+        let hooks = found.lifecycle_hooks().iter();
+        Some(Self {
+            strategy,
+            bake_minutes: found.bake_time_in_minutes.map_or(0, whole),
+            step,
+            hooks: hooks.filter_map(Hook::from_aws).collect(),
+        })
+    }
+}
+
+impl Hook {
+    fn to_aws(&self) -> DeploymentLifecycleHook {
+        let stages = self.stages.iter().map(|stage| stage.aws().into());
+        DeploymentLifecycleHook::builder()
+            .hook_target_arn(self.function.known())
+            .role_arn(self.role.known())
+            .set_lifecycle_stages(Some(stages.collect()))
+            .build()
+    }
+
+    /// `None` for one that calls no function.
+    fn from_aws(found: &DeploymentLifecycleHook) -> Option<Self> {
+        let stages = found.lifecycle_stages().iter();
+        Some(Self {
+            function: found.hook_target_arn.clone()?.into(),
+            role: found.role_arn.clone()?.into(),
+            stages: stages.filter_map(|stage| Stage::from_aws(stage.as_str())).collect(),
+        })
+    }
+}
+
+impl Alarms {
+    fn to_aws(&self) -> DeploymentAlarms {
+        let names = self.names.iter().map(|name| name.known().to_owned());
+        alarms_of(names.collect(), true, self.rollback)
+    }
+}
+
+fn alarms_of(names: Vec<String>, enable: bool, rollback: bool) -> DeploymentAlarms {
+    DeploymentAlarms::builder()
+        .set_alarm_names(Some(names))
+        .enable(enable)
+        .rollback(rollback)
+        .build()
+        .expect("alarms with names are complete")
 }
 
 fn int(number: u32) -> i32 {
@@ -197,6 +325,11 @@ mod tests {
                 target_group: "arn:tg".into(),
                 container: "web".into(),
                 port: 80,
+                other: Some(OtherSide {
+                    target_group: "arn:green".into(),
+                    rule: "arn:rule".into(),
+                    role: "arn:role".into(),
+                }),
             }]),
             subnets: BTreeSet::from(["subnet-2".into(), "subnet-1".into()]),
             security_groups: BTreeSet::from(["sg-1".into()]),
@@ -210,7 +343,7 @@ mod tests {
             .running_count(1)
             .network_configuration(want.network())
             .set_load_balancers(Some(want.targets()))
-            .deployment_configuration(want.deployment.configuration())
+            .deployment_configuration(want.deployment.configuration(None))
             .propagate_tags(want.propagate_tags.aws().into())
             .availability_zone_rebalancing(want.rebalancing())
             .build()
@@ -220,11 +353,37 @@ mod tests {
     fn a_service_survives_the_round_trip() {
         let found = Service::from_described(described()).unwrap();
         let want = Service::sample();
-        assert_eq!(found.load_balancers.len(), 1);
+        let sides = found.load_balancers.iter().map(|target| target.other.is_some());
+        assert_eq!(sides.collect::<Vec<_>>(), [true]);
         assert_eq!(found.subnets, BTreeSet::from(["subnet-1".into(), "subnet-2".into()]));
         assert_eq!((found.deployment, found.platform_version), (want.deployment, "LATEST".into()));
         assert!(found.zone_rebalancing && found.propagate_tags == PropagateTags::Service);
         assert_eq!((found.desired, found.stable), (Some(1), Some(true)));
+    }
+
+    #[test]
+    fn a_shift_survives_the_round_trip_and_is_turned_off() {
+        let hook = Hook {
+            function: "arn:f".into(),
+            role: "arn:r".into(),
+            stages: BTreeSet::from([Stage::PreScaleUp, Stage::PostProductionTrafficShift]),
+        };
+        let plain = Service::sample().deployment;
+        for mut deployment in Service::variants().into_iter().map(|one| one.deployment) {
+            if let Some(shift) = &mut deployment.shift {
+                shift.hooks = BTreeSet::from([hook.clone()]);
+            }
+            let alarms = Alarms { names: BTreeSet::from(["high".into()]), rollback: false };
+            deployment.alarms = Some(alarms);
+            let sent = deployment.configuration(None);
+            assert_eq!(Deployment::from_configuration(Some(sent)), deployment);
+            let sent = plain.configuration(Some(&deployment));
+            assert_eq!(sent.strategy().is_some(), deployment.shift.is_some());
+            assert_eq!(sent.alarms().map(|alarms| alarms.enable), Some(false));
+            assert_eq!(Deployment::from_configuration(Some(sent)), plain);
+        }
+        let sent = plain.configuration(Some(&plain));
+        assert_eq!((sent.strategy(), sent.alarms()), (None, None));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(super) fn to_live(one: AwsListener, others: BTreeSet<Text>, tags: Tags) -> L
         tls_policy: one.ssl_policy.filter(|policy| is_secure && !policy.is_empty()),
         action: action.map_or_else(|| Action::Other("none".into()), Action::from_aws),
         protocol,
+        moved_by: None,
     };
     let outputs = Outputs::from([(Output::Arn, id.clone()), (Output::Id, id.clone())]);
     Live { spec, outputs, tags, phase: Phase::Ready, id }
@@ -46,7 +47,7 @@ impl Listener {
 }
 
 impl Action {
-    pub(in crate::aws::kinds::elb) fn to_aws(&self) -> AwsAction {
+    pub(in crate::aws) fn to_aws(&self) -> AwsAction {
         let action = AwsAction::builder();
         match self {
             Self::Forward(forward) => {
@@ -78,7 +79,7 @@ impl Action {
         .build()
     }
 
-    pub(in crate::aws::kinds::elb) fn from_aws(action: AwsAction) -> Self {
+    pub(in crate::aws) fn from_aws(action: AwsAction) -> Self {
         let text = |text: Option<String>| text.unwrap_or_default();
         let kind = action.r#type.as_ref().map_or("none", ActionTypeEnum::as_str).to_owned();
         match (action.redirect_config, action.fixed_response_config) {

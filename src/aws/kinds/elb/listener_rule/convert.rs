@@ -23,6 +23,7 @@ pub(super) fn to_live(one: AwsRule, tags: Tags) -> Live<ListenerRule> {
         priority,
         conditions: conditions.map(Condition::from_aws).collect(),
         action: action.map_or_else(|| Action::Other("none".into()), Action::from_aws),
+        moved_by: None,
     };
     let outputs = Outputs::from([(Output::Arn, id.clone()), (Output::Id, id.clone())]);
     Live { spec, outputs, tags, phase: Phase::Ready, id }

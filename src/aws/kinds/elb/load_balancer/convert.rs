@@ -88,6 +88,7 @@ pub(super) fn to_live(
         (Output::Name, name),
         (Output::Endpoint, one.dns_name.unwrap_or_default()),
         (Output::Metric, metric(&id).to_owned()),
+        (Output::ZoneId, one.canonical_hosted_zone_id.unwrap_or_default()),
     ];
     Live { spec, outputs: Outputs::from(outputs), tags, phase, id }
 }
