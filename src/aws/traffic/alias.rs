@@ -14,7 +14,7 @@ use super::{Road, Side, elsewhere};
 use crate::aws::clients::Aws;
 use crate::aws::error::{of_condition, op};
 use crate::aws::kinds::find_meta;
-use crate::aws::kinds::lambda::alias::claim_of;
+use crate::aws::kinds::lambda::alias::moved::claim_of;
 use crate::aws::kinds::lambda::common::parts;
 use payctl_engine::model::error::OpError;
 use payctl_engine::traffic::{Reading, Standing, Targets, Weights};
