@@ -295,14 +295,13 @@ fn an_apply_leaves_weights_to_the_shift() {
         fs::write(folder.path().join("dev.toml"), &other).expect("a file");
         let (_, changed) = configured(&sandboxed(&sandbox), folder.path(), "dev").await;
         // Under a claim the action is left alone.
-        let standing = road.read().await.expect("the weights");
-        road.tag(&standing, Some("pay shift 9 1")).await.expect("a claim");
+        road.tag(Some("pay shift 9 1")).await.expect("a claim");
         let plan = plan_now(&provider, &changed, Purpose::Apply).await;
         let report = carry_out(&provider, &plan).await;
         let failed = format!("{:?}", report.failed);
         assert!(failed.contains("a run of payctl shift holds this traffic"), "{failed}");
         assert_eq!(weights(&*road).await, (50, 50));
-        road.tag(&standing, None).await.expect("no claim");
+        road.tag(None).await.expect("no claim");
         run(&provider, &changed, Purpose::Apply).await;
         assert_eq!(weights(&*road).await, (50, 50));
         expect_settled(&provider, &changed, "an apply beside a shift").await;
@@ -381,11 +380,11 @@ fn an_alias_gets_new_versions_and_the_shift_moves_the_calls() {
         assert_eq!(weights(&*road).await, (900, 100));
         assert_eq!(taken_back(&*road).await.end, End::Done);
         let standing = road.read().await.expect("the weights");
-        road.tag(&standing, Some("pay shift 9 1")).await.expect("a claim");
+        road.tag(Some("pay shift 9 1")).await.expect("a claim");
         let plan = plan_now(&provider, &next, Purpose::Apply).await;
         let failed = format!("{:?}", carry_out(&provider, &plan).await.failed);
         assert!(failed.contains("a run of payctl shift holds this traffic"), "{failed}");
-        road.tag(&standing, None).await.expect("no claim");
+        road.tag(None).await.expect("no claim");
         run(&provider, &next, Purpose::Apply).await;
         expect_settled(&provider, &next, "the release after the claim").await;
         // A set that rests on an old look changes nothing.

@@ -15,6 +15,8 @@ fn shifts_that_could_not_work_are_refused() {
         &on("listener = \"front\""),
         "`front` has the wrong format (a listener is a load balancer",
     );
+    check(&on("listener = \"front:70000\""), "`front:70000` has the wrong format");
+    check(&on("rule = \"front:70000:beta\""), "`front:70000:beta` has the wrong format");
     check(&on("listener = \"frond:80\""), "[load_balancers] has no `frond` (did you mean `front`?");
     check(&on("listener = \"front:81\""), "has no listener on port 81 (its ports: 80");
     check(&on("rule = \"front:80\""), "has the wrong format (a rule is a load balancer, a port");

@@ -125,7 +125,7 @@ impl Resource for Alias {
         tagged: false,
         failure_field: Some("failed_provisioning"),
         changed_outputs: &[("release", Output::Version)],
-        under_way: Some(moved::divided),
+        under_way: Some(moved::under_way),
         deadline: Duration::from_secs(1200),
         propagation: Duration::from_secs(300),
         // Another function may first have to give up concurrency, and a permission of the alias is a

@@ -66,7 +66,7 @@ pub(super) fn moved(want: &Value, live: &Value) -> Option<Value> {
 }
 
 /// What a plan says of an alias that divides its calls.
-pub(super) fn divided(want: &Value, live: &Value) -> Option<Remark> {
+pub(super) fn under_way(want: &Value, live: &Value) -> Option<Remark> {
     let weights = live.get("weights")?.as_object()?;
     let (version, weight) = weights.iter().next()?;
     let percent = weight.as_f64()? * 100.0;
@@ -99,11 +99,11 @@ mod tests {
     #[test]
     fn a_plan_says_who_else_gets_calls() {
         let live = json!({ "weights": { "4": 0.25 } });
-        let (said, _) = divided(&json!({}), &live).unwrap();
+        let (said, _) = under_way(&json!({}), &live).unwrap();
         assert_eq!(said, "version 4 gets 25% of its calls; payctl does not change that");
-        let (said, _) = divided(&json!({ "shift": "pay" }), &live).unwrap();
+        let (said, _) = under_way(&json!({ "shift": "pay" }), &live).unwrap();
         assert_eq!(said, "version 4 gets 25% of its calls, by the shift `pay`");
-        assert_eq!(divided(&json!({}), &json!({})), None);
-        assert_eq!(divided(&json!({}), &json!({ "weights": { "4": 1.0 } })), None);
+        assert_eq!(under_way(&json!({}), &json!({})), None);
+        assert_eq!(under_way(&json!({}), &json!({ "weights": { "4": 1.0 } })), None);
     }
 }
