@@ -5,6 +5,7 @@ pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
+mod moved;
 mod network;
 mod pace;
 pub mod policy;

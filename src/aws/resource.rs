@@ -123,15 +123,6 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
 }
 
-/// The wanted spec of an object that is there, without a field that says who moves a part of it: nothing
-/// in AWS tells that.
-pub(crate) fn without(field: &str, want: &Value, live: &Value) -> Option<Value> {
-    live.as_object()?;
-    let mut want = want.clone();
-    want.as_object_mut()?.remove(field);
-    Some(want)
-}
-
 /// The context of an operation on one object.
 #[derive(Clone, Copy)]
 pub struct Cx<'a> {

@@ -14,7 +14,7 @@ impl Builder<'_> {
         for (key, config) in &self.config.certificates {
             let path = &KeyPath::of("certificates").key(key);
             let name = self.item_name("acm.certificate", key, None, path);
-            let zone = config.zone.as_ref().or(self.config.zone.as_ref());
+            let zone = self.config.zone_for(config.zone.as_ref());
             let spec = Certificate {
                 domain: config.domain.0.clone(),
                 names: config.names.iter().map(|name| name.0.clone()).collect(),
@@ -44,7 +44,7 @@ impl Builder<'_> {
         target: &Address,
         path: &KeyPath,
     ) {
-        let Some(zone) = zone.or(self.config.zone.as_ref()) else { return };
+        let Some(zone) = self.config.zone_for(zone) else { return };
         let of = |output| Text::reference(target.clone(), output);
         let spec = Record {
             name: name.0.clone(),

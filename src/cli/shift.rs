@@ -310,6 +310,10 @@ async fn move_traffic(
     road: &Road<'_>,
     order: Option<&Order>,
 ) -> Result<u8, CliError> {
+    let run = match order {
+        Some(order) => order.run.clone(),
+        None => run_id()?,
+    };
     let mode = match (cx.screen.json, cx.screen.redraws) {
         (true, _) => Mode::Json(Box::new(io::stdout())),
         (false, true) => Mode::Live,
@@ -317,7 +321,6 @@ async fn move_traffic(
     };
     let progress =
         Progress::new(mode, cx.screen.err, road.sides.clone(), Box::new(SystemTime::now));
-    let run = run_id()?;
     let (stopper, stop) = stop_pair();
     let mut signals = Signals::take()?;
     cx.stage.set(Stage::Changing);

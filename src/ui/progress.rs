@@ -14,7 +14,7 @@ use payctl_engine::event::Event;
 use payctl_engine::model::address::Address;
 
 /// How often plain output repeats that a step is still waiting.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How often live lines are redrawn.
 const TICK: Duration = Duration::from_millis(200);
@@ -171,7 +171,7 @@ fn is_due(event: &Event, said: &mut BTreeMap<Address, Duration>) -> bool {
     }
 }
 
-fn write(out: &mut dyn Write, line: &str) {
+pub(super) fn write(out: &mut dyn Write, line: &str) {
     drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }
 

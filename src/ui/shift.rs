@@ -1,11 +1,10 @@
 //! A shift of traffic: its progress with a chart of both sides, its report, and how traffic stands.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::style::{Paint, Style, count, span};
 use super::text::one_line;
-use payctl_engine::shift::{Doubt, End, Event, Finding, Outlook, Report};
+use payctl_engine::shift::{Doubt, End, Event, Finding, Outlook, Report, STALE};
 use payctl_engine::traffic::{Figure, Figures, Weights};
 
 mod chart;
@@ -75,7 +74,7 @@ fn text(event: &Event, sides: &Sides, style: Style) -> Option<String> {
             if let Some(figures) = figures {
                 let _ = write!(line, "; {}", both(sides, figures));
             }
-            for doubt in doubts {
+            for doubt in doubted(doubts) {
                 let _ = write!(line, "; waiting for {doubt}");
             }
             line
@@ -147,9 +146,10 @@ fn hints(name: &str, report: &Report) -> Vec<String> {
         End::Stopped | End::Interrupted | End::Failed(_) => vec![again, back],
     };
     if report.leaves_claim && !hints.is_empty() {
-        hints.push(
-            "the claim of this run stays: the next run waits for 45 s before it takes over".into(),
-        );
+        hints.push(format!(
+            "the claim of this run stays: the next run waits for {} before it takes over",
+            span(STALE)
+        ));
     }
     hints
 }
@@ -210,7 +210,7 @@ fn standing(name: &str, sides: &Sides, seen: &Outlook, style: Style) -> String {
     text
 }
 
-/// Names of the ends and the findings for programs.
+/// The name of an end for programs.
 fn end_word(end: &End) -> &'static str {
     match end {
         End::Nothing => "nothing",
@@ -223,6 +223,7 @@ fn end_word(end: &End) -> &'static str {
     }
 }
 
+/// The name of a finding for programs.
 fn finding_word(finding: &Finding) -> &'static str {
     match finding {
         Finding::Alarm { .. } => "alarm",
@@ -234,10 +235,7 @@ fn finding_word(finding: &Finding) -> &'static str {
     }
 }
 
-/// How often plain output says that a step is still watched.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Whether a doubt is worth a line of its own.
+/// The doubts, each on one line.
 fn doubted(doubts: &[Doubt]) -> Vec<String> {
     doubts.iter().map(|doubt| one_line(&doubt.to_string())).collect()
 }

@@ -129,7 +129,7 @@ fn unmet() -> Vec<Unmet> {
 }
 
 /// The texts of a list in TOML.
-pub fn texts(item: &Item) -> Vec<String> {
+fn texts(item: &Item) -> Vec<String> {
     let all = item.as_array().expect("a list").iter();
     all.map(|text| text.as_str().expect("a text").to_owned()).collect()
 }

@@ -2,12 +2,7 @@
 //! on a clock that jumps over waits, and of the real binary.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatch::types::StateValue;
@@ -22,13 +17,15 @@ use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::survey;
 use payctl_engine::traffic::Traffic;
 use payctl_sandbox::{Fault, Faults, Sandbox};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cli_support::{Folder, Ran, ended};
-use crate::elb::{FUNCTIONS, HEAD, NETWORK, check, environment};
+use crate::elb::{FUNCTIONS, environment};
 use crate::support::{
     block_on, by_hand, carry_out, configured, expect_settled, plan_now, run, sandboxed, through,
 };
+
+mod binary;
+mod rules;
 
 /// Blue and green behind a listener and a rule, and an alarm.
 const SIDES: &str = r#"
@@ -60,74 +57,6 @@ fn listener(more: &str) -> String {
         "{FUNCTIONS}{SIDES}[shifts.pay]\nlistener = \"front:80\"\nfrom = \"blue\"\nto = \"green\"\n\
          {more}\n"
     )
-}
-
-#[test]
-fn shifts_that_could_not_work_are_refused() {
-    let with = |shift: &str| format!("{FUNCTIONS}{SIDES}{ALIAS}[shifts.pay]\n{shift}\n");
-    check(&with(""), "does not say what divides the traffic (set one of `listener`");
-    let two = "listener = \"front:80\"\nalias = \"f:live\"\nfrom = \"blue\"\nto = \"green\"";
-    check(&with(two), "listener and alias cannot be used together (keep only one)");
-    let sides = "from = \"blue\"\nto = \"green\"\n";
-    let on = |what: &str| with(&format!("{what}\n{sides}"));
-    check(
-        &on("listener = \"front\""),
-        "`front` has the wrong format (a listener is a load balancer",
-    );
-    check(&on("listener = \"frond:80\""), "[load_balancers] has no `frond` (did you mean `front`?");
-    check(&on("listener = \"front:81\""), "has no listener on port 81 (its ports: 80");
-    check(&on("rule = \"front:80\""), "has the wrong format (a rule is a load balancer, a port");
-    check(&on("rule = \"front:80:beat\""), "the listener has no rule `beat` (did you mean `beta`?");
-    check(&on("alias = \"f:live\""), "`from` is only for listeners and rules (remove it");
-    check(&with("alias = \"f\""), "a function alone does not divide its calls (name an alias");
-    check(&with("alias = \"f:life\""), "[functions.f.aliases] has no `life` (did you mean `live`?");
-    check(&with("stage = \"pays\""), "[apis] has no `pays`");
-    let api = "[apis.pay.routes.\"GET /\"]\nfunction = \"f\"\n";
-    let figures = with(&format!("stage = \"pay\"\nlimits = {{ p99 = 2 }}\n{api}"));
-    check(&figures, "AWS has no figures for each deployment of a stage (remove them, and use");
-    check(&with("listener = \"front:80\"\nto = \"green\""), "the shift of a listener needs `from`");
-    check(&with("rule = \"front:80:beta\"\nfrom = \"blue\""), "the shift of a rule needs `to`");
-    let same = "listener = \"front:80\"\nfrom = \"blue\"\nto = \"blue\"";
-    check(&with(same), "both sides are the same target group");
-    let other = with(&format!("listener = \"front:80\"\n{sides}")).replacen(
-        "forward = { blue = 100, green = 0 }",
-        "forward = \"blue\"",
-        1,
-    );
-    check(&other, "does not forward to exactly `blue` and `green` (set `forward = { blue = 100");
-    let wrong = listener("").replace("from = \"blue\"", "from = \"blu\"");
-    check(&wrong, "[target_groups] has no `blu` (did you mean `blue`?");
-    check(&listener("steps = [10, 50]"), "the steps do not rise to 100 (write for example [10");
-    check(&listener("steps = [50, 10, 100]"), "the steps do not rise to 100");
-    check(&listener("steps = [0, 100]"), "0 is out of range (use 1 to 100)");
-    check(&listener("bake = \"5 minutes\""), "`5 minutes` has the wrong format (a span of time");
-    check(&listener("missing = \"0s\""), "`0s` has the wrong format (a span of time looks like");
-    check(&listener("watch = [\"error\"]"), "[alarms] has no `error` (did you mean `errors`?");
-    check(&listener("on_alarm = \"rollback\""), "did you mean `roll_back`?");
-    check(&listener("probe = { url = \"/health\" }"), "`/health` is not an address (write for");
-    let probe =
-        |rest: &str| listener(&format!("probe = {{ url = \"http://a.example/\", {rest} }}"));
-    check(&probe("status = 99"), "99 is out of range (use 100 to 599)");
-    check(&probe("timeout = 4"), "4 is out of range (use 1 to 3)");
-    check(&probe("failures = 0"), "0 is out of range (use 1 to 100)");
-    check(&listener("limits = { requests = 5 }"), "there is no limit (set `error_rate` or `p99`");
-    check(&listener("limits = { error_rate = -1 }"), "-1 is out of range (use 0 to 100)");
-    check(&listener("limits = { p99 = 0.5 }"), "0.5 is out of range (use 1 to 100)");
-    check(&listener("limits = { p99 = 2, requests = 0 }"), "0 is out of range (use 1 to 1000000)");
-    let twice = "[shifts.other]\nlistener = \"front:80\"\nfrom = \"blue\"\nto = \"green\"";
-    check(&listener(twice), "the shift `other` already moves `front:80` (keep one of the two");
-    let named = listener("").replace("[shifts.pay]", "[shifts.status]");
-    check(&named, "`payctl shift status` is a command (choose another name");
-    let network = "[load_balancers.n]\ntype = \"network\"\n\
-                   listeners = [{ port = 5000, forward = \"raw\" }]\n\
-                   [target_groups.raw]\nprotocol = \"tcp\"\n";
-    let network = format!("{network}{}", with(&format!("listener = \"n:5000\"\n{sides}")));
-    check(&network, "payctl shifts traffic of application load balancers only");
-    let ready =
-        with("alias = \"f:live\"").replace(ALIAS, &format!("{ALIAS}provisioned_concurrency = 2\n"));
-    check(&ready, "Lambda does not divide the calls of an alias with provisioned concurrency");
-    let held = with("alias = \"f:live\"").replace(ALIAS, &format!("{ALIAS}hold = true\n"));
-    check(&held, "an alias with `hold` stays at its version (remove `hold` of the alias");
 }
 
 /// The environment of a config in a sandbox, applied.
@@ -366,14 +295,13 @@ fn an_apply_leaves_weights_to_the_shift() {
         fs::write(folder.path().join("dev.toml"), &other).expect("a file");
         let (_, changed) = configured(&sandboxed(&sandbox), folder.path(), "dev").await;
         // Under a claim the action is left alone.
-        let standing = road.read().await.expect("the weights");
-        road.tag(&standing, Some("pay shift 9 1")).await.expect("a claim");
+        road.tag(Some("pay shift 9 1")).await.expect("a claim");
         let plan = plan_now(&provider, &changed, Purpose::Apply).await;
         let report = carry_out(&provider, &plan).await;
         let failed = format!("{:?}", report.failed);
         assert!(failed.contains("a run of payctl shift holds this traffic"), "{failed}");
         assert_eq!(weights(&*road).await, (50, 50));
-        road.tag(&standing, None).await.expect("no claim");
+        road.tag(None).await.expect("no claim");
         run(&provider, &changed, Purpose::Apply).await;
         assert_eq!(weights(&*road).await, (50, 50));
         expect_settled(&provider, &changed, "an apply beside a shift").await;
@@ -452,11 +380,11 @@ fn an_alias_gets_new_versions_and_the_shift_moves_the_calls() {
         assert_eq!(weights(&*road).await, (900, 100));
         assert_eq!(taken_back(&*road).await.end, End::Done);
         let standing = road.read().await.expect("the weights");
-        road.tag(&standing, Some("pay shift 9 1")).await.expect("a claim");
+        road.tag(Some("pay shift 9 1")).await.expect("a claim");
         let plan = plan_now(&provider, &next, Purpose::Apply).await;
         let failed = format!("{:?}", carry_out(&provider, &plan).await.failed);
         assert!(failed.contains("a run of payctl shift holds this traffic"), "{failed}");
-        road.tag(&standing, None).await.expect("no claim");
+        road.tag(None).await.expect("no claim");
         run(&provider, &next, Purpose::Apply).await;
         expect_settled(&provider, &next, "the release after the claim").await;
         // A set that rests on an old look changes nothing.
@@ -541,133 +469,4 @@ fn a_shift_survives_lost_replies_throttling_and_failures() {
             assert!(!faults.struck().is_empty(), "{seed}: no fault");
         });
     }
-}
-
-/// A folder for the binary, with an environment that is applied to its sandbox.
-fn shifting(more: &str) -> Folder {
-    let folder = Folder::empty();
-    folder.write("work/index.py", "def handler(event, context):\n    return {}\n");
-    let text = format!("{HEAD}{NETWORK}{}", listener(more)).replace("\"work\"", "\"../work\"");
-    let text = text.replace("role = \"../work\"", "role = \"work\"");
-    folder.write("config/dev.toml", &text);
-    folder.expect(0, "apply --env dev --sandbox --auto-approve");
-    folder
-}
-
-/// The sandbox of a folder, and the name of its alarm.
-fn alarm_of(folder: &Folder, state: &StateValue) {
-    let sandbox = Sandbox::open(&folder.path(".payctl/sandbox")).expect("the sandbox");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.expect("a runtime").block_on(async {
-        let client = aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox));
-        let all = client.describe_alarms().send().await.expect("alarms");
-        let name = all.metric_alarms()[0].alarm_name().expect("a name").to_owned();
-        let call = client.set_alarm_state().alarm_name(name).state_value(state.clone());
-        call.state_reason("too many").send().await.expect("the alarm");
-    });
-}
-
-fn lines(ran: &Ran) -> Vec<Value> {
-    ran.out.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
-}
-
-fn percents_of(ran: &Ran, kind: &str) -> Vec<u64> {
-    let lines = lines(ran);
-    let found = lines.iter().filter(|line| line["type"] == kind);
-    found.filter_map(|line| line["percent"].as_u64()).collect()
-}
-
-#[test]
-fn the_binary_moves_traffic_takes_it_back_and_says_so() {
-    let folder = shifting("steps = [50, 100]\nbake = \"1s\"\nwatch = [\"errors\"]");
-    alarm_of(&folder, &StateValue::Ok);
-    let sandbox = "--env dev --sandbox";
-    let seen = folder.expect(0, &format!("shift pay {sandbox} --dry-run"));
-    assert!(seen.out.contains("A run would give green 50 %, 100 %"), "{}", seen.out);
-    // With no more rights than its own policy gives.
-    let policy = folder.expect(0, "policy --for shift --env dev --sandbox");
-    folder.write("policy.json", &policy.out);
-    let mut command = folder.payctl(&format!("shift pay {sandbox} --json"));
-    let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", folder.path("policy.json")));
-    ran.expect(0, "shift");
-    assert_eq!(percents_of(&ran, "shift_moved"), [50, 100], "{}", ran.out);
-    let all = lines(&ran);
-    let report = all.last().expect("a report");
-    assert_eq!((&report["type"], &report["end"]), (&json!("shift"), &json!("done")));
-    assert_eq!(report["weights"], json!({ "blue": 0, "green": 100 }));
-    assert!(all.iter().any(|line| line["type"] == "shift_baking"), "{}", ran.out);
-    folder.expect(0, &format!("plan {sandbox} --detailed-exitcode"));
-
-    let status = folder.expect(0, &format!("shift status {sandbox}"));
-    assert!(status.out.contains("green 100 % ##############################"), "{}", status.out);
-    let back = folder.expect(0, &format!("shift back pay {sandbox}"));
-    assert!(back.err.contains("s: done."), "{}", back.err);
-    let status = folder.expect(0, &format!("shift status pay {sandbox} --json"));
-    assert_eq!(lines(&status)[0]["shifts"][0]["percent"], 0);
-
-    alarm_of(&folder, &StateValue::Alarm);
-    let refused = folder.expect(5, &format!("shift pay {sandbox}"));
-    assert!(refused.err.contains("not begun: all traffic is on blue"), "{}", refused.err);
-    assert!(refused.err.contains("is in ALARM since"), "{}", refused.err);
-
-    for (line, expected) in [
-        ("shift play", "there is no shift `play`"),
-        ("shift pay --to red", "the shift has no side `red`"),
-        ("shift pay --step 20", "there is no step 20"),
-    ] {
-        let ran = folder.expect(1, &format!("{line} {sandbox}"));
-        assert!(ran.err.contains(expected), "{}", ran.err);
-    }
-}
-
-/// A run that is disturbed once traffic has moved, up to its end with code 5; the kind of what it found.
-fn disturbed(folder: &Folder, disturb: impl FnOnce()) -> Value {
-    let mut command = folder.payctl("shift pay --env dev --sandbox --json");
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("payctl starts");
-    let mut said = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut out = String::new();
-    while !out.contains("shift_moved") {
-        assert_ne!(said.read_line(&mut out).expect("a line"), 0, "{out}");
-    }
-    disturb();
-    said.read_to_string(&mut out).expect("the rest");
-    assert_eq!(child.wait().expect("an end").code(), Some(5), "{out}");
-    let ran = Ran { code: Some(5), out, err: String::new() };
-    assert_eq!(percents_of(&ran, "shift_moved"), [50, 0], "{}", ran.out);
-    let report = lines(&ran).pop().expect("a report");
-    assert_eq!(report["end"], "rolled_back");
-    let status = folder.expect(0, "shift status pay --env dev --sandbox --json");
-    assert_eq!(lines(&status)[0]["shifts"][0]["percent"], 0);
-    assert_eq!(lines(&status)[0]["shifts"][0]["claim"], Value::Null);
-    report["findings"][0]["kind"].clone()
-}
-
-#[test]
-fn the_binary_rolls_back_after_an_alarm() {
-    let folder = shifting("steps = [50, 100]\nbake = \"60s\"\nwatch = [\"errors\"]");
-    alarm_of(&folder, &StateValue::Ok);
-    assert_eq!(disturbed(&folder, || alarm_of(&folder, &StateValue::Alarm)), "alarm");
-}
-
-#[test]
-fn the_binary_rolls_back_after_a_failed_probe() {
-    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/health", server.local_addr().expect("an address"));
-    let is_ill = Arc::new(AtomicBool::new(false));
-    let seen = is_ill.clone();
-    std::thread::spawn(move || {
-        for stream in server.incoming() {
-            let mut stream = stream.expect("a connection");
-            let mut request = [0; 1024];
-            assert!(stream.read(&mut request).is_ok(), "no request");
-            let status = if seen.load(Ordering::SeqCst) { "503 Ill" } else { "200 OK" };
-            let answer =
-                format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            assert!(stream.write_all(answer.as_bytes()).is_ok(), "no answer");
-        }
-    });
-    let probe = format!("probe = {{ url = \"{url}\", failures = 2 }}");
-    let folder = shifting(&format!("steps = [50, 100]\nbake = \"60s\"\n{probe}"));
-    assert_eq!(disturbed(&folder, || is_ill.store(true, Ordering::SeqCst)), "probe");
 }

@@ -23,8 +23,8 @@ pub const TAG_SHIFT: &str = "payctl:shift";
 ///   has moved) is `Busy`.
 /// - No operation waits for AWS to finish something. The engine gives each one a few seconds and then
 ///   drops it. A dropped operation must not send anything any more.
-/// - Nothing else in payctl writes these weights: an apply leaves them out of every call it makes on
-///   the object, and leaves the tag where it is.
+/// - Nothing else in payctl decides these weights. An apply writes them only while it sees no tag, and
+///   only as it has just read them, with no share for a side that is new. It leaves the tag where it is.
 pub trait Traffic: Send + Sync {
     /// Reads the weights and the tag, from the service's own answers and never from a cache.
     fn read(&self) -> BoxFuture<'_, Result<Standing, OpError>>;
@@ -38,11 +38,7 @@ pub trait Traffic: Send + Sync {
     ) -> BoxFuture<'a, Result<(), OpError>>;
 
     /// Sets or removes the tag, in one call.
-    fn tag<'a>(
-        &'a self,
-        seen: &'a Standing,
-        claim: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<(), OpError>>;
+    fn tag<'a>(&'a self, claim: Option<&'a str>) -> BoxFuture<'a, Result<(), OpError>>;
 
     /// Reads everything that the shift watches, at the same time. `since` says how long the weights
     /// have stood: older figures say nothing about them. A source that fails, or takes longer than
@@ -57,7 +53,7 @@ pub struct Standing {
     pub weights: Weights,
     /// The tag, if there is one.
     pub claim: Option<String>,
-    /// Whatever `set` and `tag` need of what was read: the rest of an action, a revision.
+    /// Whatever `set` needs of what was read: the rest of an action, a revision.
     pub rest: Value,
 }
 

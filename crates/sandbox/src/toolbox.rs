@@ -210,6 +210,12 @@ pub(crate) fn digest(text: &str) -> String {
     hex(Sha256::digest(text))
 }
 
+/// A number from 0 up to 1, always the same for the same request.
+pub(crate) fn draw(request_id: &str) -> f64 {
+    let number = u32::from_str_radix(&digest(request_id)[..8], 16).unwrap_or_default();
+    f64::from(number) / (f64::from(u32::MAX) + 1.0)
+}
+
 /// An id in the form of a UUID, always the same for the same seed.
 pub(crate) fn uuid_of(seed: &str) -> String {
     let hex = digest(seed);

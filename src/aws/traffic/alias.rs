@@ -5,6 +5,8 @@
 //! call passes the revision that was read, and AWS refuses it if the alias has changed since. Aliases
 //! have no tags: the function carries one for each.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 use serde_json::json;
@@ -13,9 +15,8 @@ use super::figures::Metrics;
 use super::{Road, Side, elsewhere};
 use crate::aws::clients::Aws;
 use crate::aws::error::{of_condition, op};
-use crate::aws::kinds::find_meta;
-use crate::aws::kinds::lambda::alias::claim_of;
-use crate::aws::kinds::lambda::common::parts;
+use crate::aws::kinds::lambda::alias::moved::claim_of;
+use crate::aws::kinds::lambda::common::{add_tags, arn_of, parts, remove_tags, tags_of};
 use payctl_engine::model::error::OpError;
 use payctl_engine::traffic::{Reading, Standing, Targets, Weights};
 
@@ -100,16 +101,10 @@ impl Road for Versions {
 
     async fn tag(&self, aws: &Aws, claim: Option<&str>) -> Result<(), OpError> {
         let (function, alias) = parts(&self.name);
-        let (arn, key) = (arn(aws, function), claim_of(alias));
+        let (arn, key) = (arn_of(aws, function), claim_of(alias));
         match claim {
-            Some(claim) => {
-                let call = aws.lambda.tag_resource().resource(arn).tags(key, claim);
-                call.send().await.map_err(op("TagResource")).map(drop)
-            }
-            None => {
-                let call = aws.lambda.untag_resource().resource(arn).tag_keys(key);
-                call.send().await.map_err(op("UntagResource")).map(drop)
-            }
+            Some(claim) => add_tags(aws, &arn, &BTreeMap::from([(key, claim.to_owned())])).await,
+            None => remove_tags(aws, &arn, &[key]).await,
         }
     }
 
@@ -143,15 +138,10 @@ impl Versions {
 
     async fn claim(&self, aws: &Aws) -> Result<Option<String>, OpError> {
         let (function, alias) = parts(&self.name);
-        let send = aws.lambda.list_tags().resource(arn(aws, function)).send();
-        let tags = send.await.map_err(op("ListTags"))?.tags;
-        Ok(tags.and_then(|mut tags| tags.remove(&claim_of(alias))))
+        let gone = || elsewhere("ListTags", format!("there is no function {function} any more"));
+        let mut tags = tags_of(aws, &arn_of(aws, function)).await?.ok_or_else(gone)?;
+        Ok(tags.remove(&claim_of(alias)))
     }
-}
-
-fn arn(aws: &Aws, function: &str) -> String {
-    let meta = find_meta("lambda.function");
-    meta.and_then(|meta| meta.arn_of(&aws.scope, function)).unwrap_or_default()
 }
 
 /// Weights of the version that an alias names and of the other one, which gets this part.

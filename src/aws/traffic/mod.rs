@@ -212,11 +212,7 @@ impl<R: Road> Traffic for Watched<R> {
         Box::pin(self.road.set(&self.aws, seen, weights))
     }
 
-    fn tag<'a>(
-        &'a self,
-        _: &'a Standing,
-        claim: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<(), OpError>> {
+    fn tag<'a>(&'a self, claim: Option<&'a str>) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(self.road.tag(&self.aws, claim))
     }
 

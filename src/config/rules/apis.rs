@@ -63,7 +63,7 @@ impl Rules<'_> {
         }
         self.certificate(&path.key("certificate"), &domain.certificate);
         self.covers(&path.key("name"), &domain.certificate, &domain.name);
-        let zone = domain.zone.as_ref().or(self.config.zone.as_ref());
+        let zone = self.config.zone_for(domain.zone.as_ref());
         self.in_zone(&path.key("name"), &domain.name, zone);
     }
 

@@ -24,7 +24,7 @@ impl Rules<'_> {
                 let message = format!("`{}` is the first name already", config.domain.0);
                 self.say(&path.key("names"), message, "remove it here");
             }
-            let zone = config.zone.as_ref().or(self.config.zone.as_ref());
+            let zone = self.config.zone_for(config.zone.as_ref());
             for own in config.all_names() {
                 let key = if *own == config.domain { "domain" } else { "names" };
                 self.in_zone(&path.key(key), own.trim_start_matches("*."), zone);

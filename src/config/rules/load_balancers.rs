@@ -144,7 +144,7 @@ impl Rules<'_> {
     fn balancer_domain(&mut self, path: &KeyPath, config: &LoadBalancer) {
         let Some(domain) = &config.domain else { return };
         let path = path.key("domain").key("name");
-        let zone = domain.zone.as_ref().or(self.config.zone.as_ref());
+        let zone = self.config.zone_for(domain.zone.as_ref());
         self.in_zone(&path, &domain.name, zone);
         let all = config.listeners.iter().flat_map(|listener| {
             listener.certificate.iter().chain(listener.other_certificates.iter().flatten())

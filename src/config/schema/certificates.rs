@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::Config;
 use super::text::{CertifiedName, DomainName};
 use crate::words::certificates::KeyAlgorithm;
 
@@ -26,6 +27,13 @@ pub struct Certificate {
     /// The algorithm of its key.
     #[serde(default)]
     pub key: KeyAlgorithm,
+}
+
+impl Config {
+    /// The zone of a name: its own, or that of the environment.
+    pub fn zone_for<'a>(&'a self, own: Option<&'a DomainName>) -> Option<&'a DomainName> {
+        own.or(self.zone.as_ref())
+    }
 }
 
 impl Certificate {

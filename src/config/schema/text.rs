@@ -225,10 +225,10 @@ strings! {
     TimeSpan { "pattern": "^[1-9][0-9]{0,4}(s|m|h)$" }
         => "a span of time looks like 30s, 5m or 1h"
     /// A listener of a load balancer, by its port.
-    ListenerName { "pattern": "^[a-z](-?[a-z0-9]){0,39}:[1-9][0-9]{0,4}$" }
+    ListenerName { "pattern": "^[a-z](-?[a-z0-9]){0,39}:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$" }
         => "a listener is a load balancer and a port: `public:443`"
     /// A rule of a listener.
-    ListenerRuleName { "pattern": "^[a-z](-?[a-z0-9]){0,39}:[1-9][0-9]{0,4}:[a-z](-?[a-z0-9]){0,39}$" }
+    ListenerRuleName { "pattern": "^[a-z](-?[a-z0-9]){0,39}:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]):[a-z](-?[a-z0-9]){0,39}$" }
         => "a rule is a load balancer, a port and the name of the rule: `public:443:payments`"
     /// The name of an alarm of this config.
     AlarmRef { ITEM_OF: "alarms" }

@@ -1,10 +1,9 @@
 //! A shift for programs: the bodies of its lines. `docs/json.md` is the contract.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::{Sides, Standing, end_word, finding_word};
+use crate::ui::json::millis;
 use payctl_engine::shift::{Doubt, End, Event, Finding, Outlook, Report};
 use payctl_engine::traffic::{Figure, Figures, Weights};
 
@@ -133,8 +132,4 @@ fn found(finding: &Finding) -> Value {
 
 fn doubted(doubt: &Doubt) -> Value {
     json!({ "about": doubt.about, "why": doubt.why })
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

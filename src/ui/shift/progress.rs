@@ -7,9 +7,9 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::chart::{LOOKS, chart};
-use super::{PATIENCE, Sides, doubted, event as body, text};
+use super::{Sides, doubted, event as body, text};
 use crate::ui::json;
-use crate::ui::progress::{Clock, Mode};
+use crate::ui::progress::{Clock, Mode, PATIENCE, write};
 use crate::ui::style::{Style, span};
 use crate::ui::text::{one_line, shown};
 use payctl_engine::shift::Event;
@@ -155,8 +155,4 @@ impl Lines {
             }
         }
     }
-}
-
-fn write(out: &mut dyn Write, line: &str) {
-    drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }

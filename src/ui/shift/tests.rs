@@ -1,5 +1,7 @@
 //! What people and programs see of a shift.
 
+use std::time::Duration;
+
 use payctl_engine::shift::ShiftError;
 
 use super::*;

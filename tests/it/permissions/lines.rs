@@ -4,36 +4,15 @@
 //! A line is an action, a resource or a value of a condition.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 
 use payctl::aws::kinds::find_kind;
 use payctl::aws::policy::{Names, Statement, Task, least};
 use payctl_engine::model::desired::Blueprint;
 use payctl_sandbox::{Guard, Need};
-use toml_edit::{DocumentMut, Item};
 
 use super::guard_of;
 use super::lives::Account;
-use crate::scanner::texts;
 use crate::support::block_on;
-
-/// Lines of a task's policy that no life needs: a part of each.
-fn untried(task: Task) -> Vec<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/permissions/untried.toml");
-    let text = fs::read_to_string(file).expect("the list is in the repository");
-    let list: DocumentMut = text.parse().expect("TOML");
-    let policy = format!("{task:?}").to_lowercase();
-    let mut lines = Vec::new();
-    for entry in list.get("untried").and_then(Item::as_array_of_tables).into_iter().flatten() {
-        let reason = entry["reason"].as_str().unwrap_or_default();
-        assert!(reason.len() > 20, "{entry} has no reason");
-        if texts(&entry["policies"]).contains(&policy) {
-            lines.extend(texts(&entry["lines"]));
-        }
-    }
-    lines
-}
 
 /// The names of the samples.
 fn sample_names(blueprint: &Blueprint) -> Names {
@@ -112,14 +91,9 @@ async fn tried(task: Task) -> Vec<String> {
     let blueprint = account.samples();
     let statements = least(task, &blueprint.scope, &sample_names(&blueprint));
     let idle = idle_lines(&statements, &account.needed);
-    let known = untried(task);
-    println!("{task:?}: {} of {} lines are untried", idle.len(), lines_in(&statements));
+    println!("{task:?}: {} lines", lines_in(&statements));
 
-    let is_known = |line: &String| known.iter().any(|part| line.contains(part.as_str()));
-    let unknown = idle.iter().filter(|line| !is_known(line));
-    let mut wrong: Vec<String> = unknown.map(|line| format!("nothing needs {line}")).collect();
-    let needed = known.iter().filter(|part| !idle.iter().any(|line| line.contains(part.as_str())));
-    wrong.extend(needed.map(|part| format!("{part} is needed: take it out of untried.toml")));
+    let mut wrong: Vec<String> = idle.iter().map(|line| format!("nothing needs {line}")).collect();
     let policy = guard_of(&statements);
     let denied = account.needed.iter().filter(|need| !policy.allows(need));
     wrong.extend(denied.map(|need| format!("the policy denies {need:?}")));

@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
         };
         let ended = match &next {
             Next::Claim => {
-                let ended = self.tag(standing).await?;
+                let ended = self.tag().await?;
                 if !matches!(ended, Ended::Not(_)) {
                     let is_sure = matches!(ended, Ended::Well);
                     self.history.claimed(standing.claim.clone(), is_sure, Instant::now());
@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
             }
             Next::Move(percent) => self.set(*percent, standing).await?,
             Next::Release(end) => {
-                let ended = self.untag(standing).await;
+                let ended = self.untag().await;
                 let now = Instant::now();
                 let wrote = match &ended {
                     // It cannot be removed, and that does not change how the run ended.
@@ -259,12 +259,12 @@ impl<'a> Run<'a> {
     }
 
     /// Writes the claim.
-    async fn tag(&mut self, seen: &Standing) -> Result<Ended, OpError> {
+    async fn tag(&mut self) -> Result<Ended, OpError> {
         self.beat += 1;
         let purpose = if self.task.order.is_some() { Purpose::Shift } else { Purpose::Back };
         let (shift, run) = (self.task.name.to_owned(), self.task.run.to_owned());
         let text = Claim { shift, purpose, run, beat: self.beat }.to_string();
-        let result = limited("TagTraffic", self.traffic.tag(seen, Some(&text))).await;
+        let result = limited("TagTraffic", self.traffic.tag(Some(&text))).await;
         let ended = sorted(result)?;
         if !matches!(ended, Ended::Not(_)) {
             self.tagged = Some(Instant::now());
@@ -274,8 +274,8 @@ impl<'a> Run<'a> {
     }
 
     /// Removes the claim.
-    async fn untag(&self, seen: &Standing) -> Result<Ended, OpError> {
-        sorted(limited("UntagTraffic", self.traffic.tag(seen, None)).await)
+    async fn untag(&self) -> Result<Ended, OpError> {
+        sorted(limited("UntagTraffic", self.traffic.tag(None)).await)
     }
 
     /// Renews the claim if it is this run's and its time has come; whether it did.
@@ -284,7 +284,7 @@ impl<'a> Run<'a> {
         let holds = self.history.stage == Stage::Holds && !self.history.must_finish();
         match &look.standing {
             Ok(seen) if is_due && holds && self.history.owns(seen) && is_fresh(look) => {
-                match self.tag(seen).await? {
+                match self.tag().await? {
                     Ended::Well | Ended::Perhaps(_) => Ok(true),
                     Ended::Not(_) => Ok(false),
                 }

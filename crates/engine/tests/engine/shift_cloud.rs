@@ -460,11 +460,7 @@ impl Traffic for Road {
         Box::pin(self.write("Set", Effect::Set(seen.weights, weights)))
     }
 
-    fn tag<'a>(
-        &'a self,
-        _: &'a Standing,
-        claim: Option<&'a str>,
-    ) -> BoxFuture<'a, Result<(), OpError>> {
+    fn tag<'a>(&'a self, claim: Option<&'a str>) -> BoxFuture<'a, Result<(), OpError>> {
         Box::pin(self.write("Tag", Effect::Tag(claim.map(str::to_owned))))
     }
 

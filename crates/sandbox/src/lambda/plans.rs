@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::super::toolbox::{digest, iso, map, refuse, text};
+use super::super::toolbox::{digest, draw, iso, map, refuse, text};
 use super::super::{Answer, Call, Refusal, World, sts};
 use super::conflict;
 use super::functions::{self, Doing, missing};
@@ -112,12 +112,6 @@ pub(crate) fn plan(
     };
     plan.keys = session(world, &of("Role"), name)?;
     Ok(plan)
-}
-
-/// A number from 0 up to 1, always the same for the same request.
-fn draw(request_id: &str) -> f64 {
-    let number = u32::from_str_radix(&digest(request_id)[..8], 16).unwrap_or_default();
-    f64::from(number) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// What Lambda would do and the sandbox does not.

@@ -7,31 +7,34 @@
 //! say that payctl made them. Weights belong to whoever shifts traffic. AWS does not delete a
 //! version that an alias names.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) mod moved;
+mod versions;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
 use aws_sdk_lambda::types::{
-    AliasConfiguration, AliasRoutingConfiguration, FunctionConfiguration,
-    ProvisionedConcurrencyStatusEnum, State,
+    AliasConfiguration, AliasRoutingConfiguration, ProvisionedConcurrencyStatusEnum,
 };
 use futures::future::{join, try_join_all, try_join3};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::moved::{standing, weights};
+use self::versions::{is_own, released, spare};
 use super::common;
 use super::function::Function;
 use super::release::Release;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
-use crate::aws::resource::{Cx, Resource, Survey, without};
+use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Remark};
+use payctl_engine::model::meta::Meta;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
-use payctl_engine::traffic::TAG_SHIFT;
 
 /// An alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,9 +70,6 @@ pub(crate) struct Alias {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidate: Option<Release>,
 }
-
-/// How payctl describes its versions, to find them when they are no longer needed.
-const PUBLISHED: &str = "published by payctl";
 
 /// The version of an alias that names no published one.
 const LATEST: &str = "$LATEST";
@@ -121,11 +121,11 @@ impl Resource for Alias {
              plan shows that AWS is still working on the alias.",
         ],
         immutable: &["name", "function"],
-        moved: Some(moved),
+        moved: Some(moved::moved),
         tagged: false,
         failure_field: Some("failed_provisioning"),
         changed_outputs: &[("release", Output::Version)],
-        under_way: Some(divided),
+        under_way: Some(moved::under_way),
         deadline: Duration::from_secs(1200),
         propagation: Duration::from_secs(300),
         // Another function may first have to give up concurrency, and a permission of the alias is a
@@ -244,7 +244,7 @@ impl Resource for Alias {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let (function, alias) = common::parts(&self.name);
-        let (version, _) = self.released(cx.aws).await?;
+        let (version, _) = released(cx.aws, function, &self.release).await?;
         let call = cx
             .aws
             .lambda
@@ -302,52 +302,10 @@ impl Resource for Alias {
     }
 }
 
-/// The published versions of a function by number.
-type Versions = Vec<(u64, FunctionConfiguration)>;
-
 impl Alias {
     /// Its description.
     fn words(&self) -> String {
         common::keeping(self.keep_versions.unwrap_or_default())
-    }
-
-    /// The newest version with the wanted release, which is published if there is none; and all
-    /// versions from before that.
-    async fn released(&self, aws: &Aws) -> Result<(u64, Versions), OpError> {
-        let (function, _) = common::parts(&self.name);
-        let all = common::versions(aws, function).await?;
-        let is_it = |(_, found): &&(u64, FunctionConfiguration)| {
-            Release::of_configuration(found.clone()) == self.release
-        };
-        let number = match all.iter().find(is_it) {
-            Some((number, _)) => *number,
-            None => self.publish(aws, function).await?,
-        };
-        is_ready(aws, function, number).await?;
-        Ok((number, all))
-    }
-
-    /// Publishes a version, if the function is what it is to be.
-    async fn publish(&self, aws: &Aws, function: &str) -> Result<u64, OpError> {
-        let answer = common::function(aws, function).await?;
-        let now = answer.and_then(|answer| answer.configuration);
-        let revision = now.as_ref().and_then(|now| now.revision_id.clone());
-        if now.map(Release::of_configuration).as_ref() != Some(&self.release) {
-            let message = format!("{function} is not yet as the config wants it");
-            return Err(OpError::new("GetFunction", ErrorClass::NotYet, "NotSettled", message));
-        }
-        let call = aws
-            .lambda
-            .publish_version()
-            .function_name(function)
-            .code_sha256(&self.release.code)
-            .set_revision_id(revision)
-            .description(PUBLISHED);
-        let made = call.send().await.map_err(op("PublishVersion"))?;
-        made.version.and_then(|number| number.parse().ok()).ok_or_else(|| {
-            let message = "AWS did not return the number of the new version";
-            OpError::new("PublishVersion", ErrorClass::Service, "NoVersion", message)
-        })
     }
 
     /// Points the alias to the wanted version, after the versions are gone that are no longer
@@ -360,23 +318,10 @@ impl Alias {
             let message = format!("there is no alias {}", self.name);
             return Err(OpError::new("ListAliases", ErrorClass::NotFound, "NoAlias", message));
         };
-        let (base, other) = standing(now);
-        let is_divided = other.as_ref().is_some_and(|(_, weight)| *weight > 0.0);
-        if moves && is_divided {
-            return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Divided", DIVIDED));
-        }
-        if moves && self.shift.is_some() {
-            let tags = common::tags_of(aws, &common::arn_of(aws, function)).await?;
-            if let Some(claim) = tags.and_then(|mut tags| tags.remove(&claim_of(alias))) {
-                let message = format!(
-                    "a run of payctl shift holds this traffic (its claim: {claim}): wait for its \
-                     end, or run the shift again if it was cut off"
-                );
-                return Err(OpError::new("UpdateAlias", ErrorClass::Invalid, "Shifting", message));
-            }
-        }
+        let (base, _) = standing(now);
         let (version, older) = if moves {
-            self.released(aws).await?
+            moved::unclaimed(aws, function, now, self.shift.is_some()).await?;
+            released(aws, function, &self.release).await?
         } else {
             let stays = base.parse().unwrap_or_default();
             (stays, common::versions(aws, function).await?)
@@ -404,108 +349,6 @@ impl Alias {
             .set_revision_id(now.revision_id.clone());
         call.send().await.map_err(op("UpdateAlias")).map(drop)
     }
-}
-
-/// Why an alias does not move.
-const DIVIDED: &str = "the alias divides its calls between two versions; end that, and apply again";
-
-/// The tag on the function that says which run moves the calls of an alias.
-pub(crate) fn claim_of(alias: Option<&str>) -> String {
-    format!("{TAG_SHIFT}:{}", alias.unwrap_or_default())
-}
-
-/// The version that an alias names in fact, and the other one with its part of the calls: a version
-/// that gets all calls is the one that the alias names.
-fn standing(alias: &AliasConfiguration) -> (String, Option<(String, f64)>) {
-    let named = alias.function_version().unwrap_or(LATEST).to_owned();
-    match weights(alias).into_iter().next() {
-        Some((other, weight)) if weight >= 1.0 => (other, None),
-        other => (named, other),
-    }
-}
-
-/// The spec that counts as wanted, if the alias stays at its version, or a shift moves the calls: a
-/// release that waits for it is there.
-fn moved(want: &Value, live: &Value) -> Option<Value> {
-    let holds = want.get("hold").is_some();
-    if !holds && want.get("shift").is_none() {
-        return None;
-    }
-    let mut moved = without("hold", &without("shift", want, live)?, live)?;
-    let candidate = live.get("candidate").filter(|candidate| !candidate.is_null());
-    let waits = candidate.is_some() && want.get("release") == candidate;
-    if holds || waits {
-        moved["release"] = live.get("release")?.clone();
-    }
-    Some(moved)
-}
-
-/// What a plan says of an alias that divides its calls.
-fn divided(want: &Value, live: &Value) -> Option<Remark> {
-    let weights = live.get("weights")?.as_object()?;
-    let (version, weight) = weights.iter().next()?;
-    let percent = weight.as_f64()? * 100.0;
-    if let Some(shift) = want.get("shift").and_then(Value::as_str) {
-        return Some((
-            format!("version {version} gets {percent}% of its calls, by the shift `{shift}`"),
-            format!("an apply leaves that alone; payctl shift {shift} moves the calls"),
-        ));
-    }
-    if percent <= 0.0 || percent >= 100.0 {
-        return None;
-    }
-    Some((
-        format!("version {version} gets {percent}% of its calls; payctl does not change that"),
-        "payctl points the alias to another version only after all calls go to one".to_owned(),
-    ))
-}
-
-/// Whether payctl published a version.
-fn is_own((_, found): &&(u64, FunctionConfiguration)) -> bool {
-    found.description() == Some(PUBLISHED)
-}
-
-fn weights(alias: &AliasConfiguration) -> BTreeMap<String, f64> {
-    let weights = alias.routing_config().and_then(|found| found.additional_version_weights());
-    weights.into_iter().flatten().map(|(version, weight)| (version.clone(), *weight)).collect()
-}
-
-/// The versions to delete once an alias names `next`: those of payctl that no alias names, apart
-/// from the one that the alias leaves, and from the newest ones.
-fn spare(
-    keep: u32,
-    next: u64,
-    all: &[(u64, FunctionConfiguration)],
-    aliases: &[AliasConfiguration],
-    leaving: &AliasConfiguration,
-) -> Vec<u64> {
-    let others = aliases.iter().filter(|alias| alias.name() != leaving.name());
-    let named = others.filter_map(|alias| alias.function_version().map(str::to_owned));
-    let weighted = aliases.iter().flat_map(|alias| weights(alias).into_keys());
-    let named: BTreeSet<String> = named.chain(weighted).collect();
-    let idle = all.iter().filter(is_own).map(|(number, _)| *number);
-    let idle = idle.filter(|number| *number != next && !named.contains(&number.to_string()));
-    let is_left = |number: &u64| leaving.function_version() == Some(number.to_string().as_str());
-    let (left, rest): (Vec<u64>, Vec<u64>) = idle.partition(is_left);
-    left.into_iter().chain(rest).skip(keep as usize).collect()
-}
-
-/// Refuses a version that cannot be called yet. One that can never be called is deleted, so that
-/// the next run publishes another.
-async fn is_ready(aws: &Aws, function: &str, number: u64) -> Result<(), OpError> {
-    let found = common::version(aws, function, &number.to_string()).await?;
-    let (class, code) = match found.as_ref().and_then(|found| found.state()) {
-        None if found.is_none() => (ErrorClass::NotYet, "NotVisible"),
-        Some(State::Pending) => (ErrorClass::Busy, "Pending"),
-        Some(State::Failed) => (ErrorClass::Invalid, "Failed"),
-        _ => return Ok(()),
-    };
-    if class == ErrorClass::Invalid {
-        common::delete_version(aws, function, number).await?;
-    }
-    let reason = found.and_then(|found| found.state_reason).unwrap_or_default();
-    let message = format!("version {number} of {function} is not ready: {code} {reason}");
-    Err(OpError::new("GetFunction", class, code, message.trim_end()))
 }
 
 async fn unprovision(aws: &Aws, name: &str) -> Result<(), OpError> {
@@ -586,59 +429,4 @@ async fn describe(
             _ => Phase::Ready,
         },
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn version(number: u64, words: &str) -> (u64, FunctionConfiguration) {
-        (number, FunctionConfiguration::builder().description(words).build())
-    }
-
-    fn alias(name: &str, version: u64) -> AliasConfiguration {
-        AliasConfiguration::builder().name(name).function_version(version.to_string()).build()
-    }
-
-    #[test]
-    fn the_last_versions_stay_and_so_does_what_an_alias_names() {
-        let all: Vec<_> = (1..=8).rev().map(|number| version(number, PUBLISHED)).collect();
-        let live = alias("live", 8);
-        let spare_of = |keep, next, aliases: &[AliasConfiguration]| {
-            spare(keep, next, &all, aliases, &aliases[0])
-        };
-        assert_eq!(spare_of(3, 9, std::slice::from_ref(&live)), [5, 4, 3, 2, 1]);
-        // Another alias keeps its versions, without counting among the last ones.
-        let weights = HashMap::from([("2".to_owned(), 0.1)]);
-        let weights =
-            AliasRoutingConfiguration::builder().set_additional_version_weights(Some(weights));
-        let test = AliasConfiguration::builder().name("test").function_version("7");
-        let test = test.routing_config(weights.build()).build();
-        assert_eq!(spare_of(3, 9, &[live, test]), [4, 3, 1]);
-        // After a way back the version that the alias leaves is not the newest.
-        assert_eq!(spare_of(2, 9, &[alias("live", 3)]), [7, 6, 5, 4, 2, 1]);
-        // The alias stays at its version.
-        assert_eq!(spare_of(1, 8, &[alias("live", 8)]), [6, 5, 4, 3, 2, 1]);
-    }
-
-    #[test]
-    fn versions_of_others_stay() {
-        let all = [version(3, PUBLISHED), version(2, "by hand"), version(1, PUBLISHED)];
-        assert_eq!(spare(1, 4, &all, &[alias("live", 3)], &alias("live", 3)), [1]);
-    }
-
-    #[test]
-    fn a_plan_says_who_else_gets_calls() {
-        let live = json!({ "weights": { "4": 0.25 } });
-        let (said, _) = divided(&json!({}), &live).unwrap();
-        assert_eq!(said, "version 4 gets 25% of its calls; payctl does not change that");
-        let (said, _) = divided(&json!({ "shift": "pay" }), &live).unwrap();
-        assert_eq!(said, "version 4 gets 25% of its calls, by the shift `pay`");
-        assert_eq!(divided(&json!({}), &json!({})), None);
-        assert_eq!(divided(&json!({}), &json!({ "weights": { "4": 1.0 } })), None);
-    }
 }

@@ -1,4 +1,5 @@
-//! Helpers of the Lambda kinds: names of functions, tags, and temporary errors.
+//! Helpers of the Lambda kinds: functions with their versions and aliases, names, tags and temporary
+//! errors.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<String>, OpError> 
     Ok(all.iter().filter(|name| cx.is_candidate(name)).cloned().collect())
 }
 
-/// The description of a function that this environment may own. Two kinds need it, and a survey
-/// reads it once.
+/// The description of a function that this environment may own. Several kinds need it, and a
+/// survey reads it once.
 pub(super) async fn function_of(
     cx: &Survey<'_>,
     name: &str,
@@ -154,28 +155,32 @@ pub(super) fn qualified_in(arn: &str) -> &str {
 }
 
 /// The ARN of a function of this account, or of an alias.
-pub(super) fn arn_of(aws: &Aws, name: &str) -> String {
+pub(in crate::aws) fn arn_of(aws: &Aws, name: &str) -> String {
     let scope = &aws.scope;
     let (partition, region, account) = (&scope.partition, &scope.region, &scope.account);
     format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
 }
 
 /// The tags of a function or an event source.
-pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(in crate::aws) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.lambda.list_tags().resource(arn).send();
     let answer = send.await.map_err(op("ListTags")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
 /// Sets tags.
-pub(super) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
+pub(in crate::aws) async fn add_tags(aws: &Aws, arn: &str, set: &Tags) -> Result<(), OpError> {
     let call =
         aws.lambda.tag_resource().resource(arn).set_tags(Some(set.clone().into_iter().collect()));
     call.send().await.map_err(op("TagResource")).map(drop)
 }
 
 /// Removes tags.
-pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Result<(), OpError> {
+pub(in crate::aws) async fn remove_tags(
+    aws: &Aws,
+    arn: &str,
+    unset: &[String],
+) -> Result<(), OpError> {
     let call = aws.lambda.untag_resource().resource(arn).set_tag_keys(Some(unset.to_vec()));
     call.send().await.map_err(op("UntagResource")).map(drop)
 }

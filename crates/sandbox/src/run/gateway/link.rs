@@ -14,7 +14,7 @@ use crate::connector::Sandbox;
 use crate::elb::{self, Does};
 use crate::lambda;
 use crate::store::SandboxError;
-use crate::toolbox::{digest, number, text};
+use crate::toolbox::{draw, number, text};
 use crate::wire::{Request, Response};
 
 const SERVICE: &str = "elasticloadbalancing.amazonaws.com";
@@ -52,7 +52,7 @@ pub(super) async fn reach(
         headers: &passed.headers,
         query: &passed.query,
     };
-    let chance = chance(asked.id());
+    let chance = draw(asked.id());
     let does = sandbox
         .with(true, |world, _| elb::serving(&world.elb, balancer, passed.port, &seen, chance))?;
     let (function, group, has_lists) = match does {
@@ -106,12 +106,6 @@ fn of_balancer(status: u16) -> Response {
     let mut response = Response { status, body, ..Response::default() };
     response.set("content-type", "text/html");
     response
-}
-
-/// A number from 0 to 1 that differs from request to request.
-fn chance(id: &str) -> f64 {
-    let number = u32::from_str_radix(&digest(id)[..8], 16).unwrap_or_default();
-    f64::from(number) / (f64::from(u32::MAX) + 1.0)
 }
 
 /// The beginning of a template that states the path of the request.

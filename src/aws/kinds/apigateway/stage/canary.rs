@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{remove, replace};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
-use crate::aws::resource::without;
+use crate::aws::moved::{self, without};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::meta::Remark;
 use payctl_engine::traffic::TAG_SHIFT;
 
 const DEPLOYMENT: &str = "/deploymentId";
@@ -39,7 +40,7 @@ pub(super) fn moved(want: &Value, live: &Value) -> Option<Value> {
 }
 
 /// What a plan says of a canary that a shift moves.
-pub(super) fn under_way(want: &Value, live: &Value) -> Option<(String, String)> {
+pub(super) fn under_way(want: &Value, live: &Value) -> Option<Remark> {
     let shift = want.get("shift").and_then(Value::as_str)?;
     let percent = live.get("canary")?.get("percent")?.as_f64()?;
     Some((
@@ -55,22 +56,14 @@ pub(super) fn unclaimed(
     stage: Option<&GetStageOutput>,
 ) -> Result<(), OpError> {
     let Some(shift) = shift else { return Ok(()) };
-    let refused =
-        |code, message| Err(OpError::new("UpdateStage", ErrorClass::Invalid, code, message));
-    if let Some(claim) = tags.get(TAG_SHIFT) {
-        let message = format!(
-            "a run of payctl shift holds this traffic (its claim: {claim}): wait for its end, or run \
-             the shift again if it was cut off"
-        );
-        return refused("Shifting", message);
-    }
+    moved::unclaimed("UpdateStage", tags.get(TAG_SHIFT))?;
     match canary(stage).map(CanarySettings::percent_traffic) {
         Some(percent) if percent > 0.0 && percent < 100.0 => {
             let message = format!(
                 "the stage divides its requests: its canary gets {percent}%; end the shift `{shift}`, \
                  or take it back, and apply again"
             );
-            refused("Divided", message)
+            Err(OpError::new("UpdateStage", ErrorClass::Invalid, "Divided", message))
         }
         _ => Ok(()),
     }

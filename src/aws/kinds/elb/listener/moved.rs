@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Action, Forward, Share};
-use crate::aws::resource::without;
-use payctl_engine::model::error::{ErrorClass, OpError};
+use crate::aws::moved::{self, without};
+use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::meta::Remark;
 use payctl_engine::model::text::Text;
@@ -74,12 +74,10 @@ pub(in crate::aws::kinds::elb) fn unclaimed(
     mover: Option<&Mover>,
     tags: &Tags,
 ) -> Result<(), OpError> {
-    let (Some(Mover::Shift(_)), Some(claim)) = (mover, tags.get(TAG_SHIFT)) else { return Ok(()) };
-    let message = format!(
-        "a run of payctl shift holds this traffic (its claim: {claim}): wait for its end, or run the \
-         shift again if it was cut off"
-    );
-    Err(OpError::new(op, ErrorClass::Invalid, "Shifting", message))
+    match mover {
+        Some(Mover::Shift(_)) => moved::unclaimed(op, tags.get(TAG_SHIFT)),
+        Some(Mover::Service(_)) | None => Ok(()),
+    }
 }
 
 impl Forward {
