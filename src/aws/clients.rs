@@ -179,7 +179,7 @@ impl Aws {
             scope,
             packages: Packages::default(),
             is_elsewhere,
-            web: Web::new(&config, connection.transport.is_some()),
+            web: Web::new(&config, connection),
             is_special,
             managed_keys: Arc::default(),
             acm: client!(aws_sdk_acm, &config, meter),

@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_types::body::SdkBody;
 
-use super::clients::Aws;
+use super::clients::{Aws, Connection};
 use super::error::chain_of;
 use super::network;
 use payctl_engine::model::verdict::Verdict;
@@ -65,37 +65,53 @@ pub(super) struct Web {
     time: SharedTimeSource,
     /// The endpoint that stands in for AWS.
     endpoint: Option<String>,
-    /// Whether no request leaves this process.
-    pub(super) is_embedded: bool,
+    /// Whether AWS is in this process.
+    is_embedded: bool,
+    /// The profile, which may name certificates to trust.
+    profile: Option<String>,
 }
 
 impl Web {
-    pub(super) fn new(config: &SdkConfig, is_embedded: bool) -> Self {
+    pub(super) fn new(config: &SdkConfig, connection: &Connection) -> Self {
         Self {
             transport: config.http_client().expect("`load` gives a transport"),
             keys: config.credentials_provider(),
             time: config.time_source().unwrap_or_default(),
             endpoint: config.endpoint_url().map(str::to_owned),
-            is_embedded,
+            is_embedded: connection.transport.is_some(),
+            profile: connection.profile.clone(),
         }
     }
 
-    /// Where a request really goes. An endpoint that stands in for AWS answers only for its own APIs: a
-    /// request to another host would leave it.
+    /// Whether something else answers in the place of AWS.
+    fn is_stand_in(&self) -> bool {
+        self.endpoint.is_some() || self.is_embedded
+    }
+
+    /// Where a request really goes. What stands in for AWS answers only for its own APIs: a request to
+    /// another host would leave it, unless that host is this machine.
     fn address(&self, url: &str) -> Result<String, Verdict> {
-        let api = api_of(url);
-        match (&self.endpoint, api) {
-            (None, None) if self.is_embedded => {}
-            (None, _) => return Ok(url.to_owned()),
+        match (&self.endpoint, api_of(url)) {
             (Some(endpoint), Some((api, rest))) => {
                 let endpoint = endpoint.trim_end_matches('/');
-                return Ok(format!("{endpoint}/_aws/{API}/{api}/{rest}"));
+                Ok(format!("{endpoint}/_aws/{API}/{api}/{rest}"))
             }
-            (Some(_), None) if network::is_near(url) => return Ok(url.to_owned()),
-            (Some(_), None) => {}
+            (_, None) if self.is_stand_in() && !network::is_near(url) => {
+                let host = network::authority(url);
+                let why = format!("nothing answers for {host} at what stands in for AWS");
+                Err(Verdict::NotRun(why))
+            }
+            _ => Ok(url.to_owned()),
         }
-        let host = authority(url);
-        Err(Verdict::NotRun(format!("nothing answers for {host} at what stands in for AWS")))
+    }
+
+    /// The transport for a request: AWS in this process does not answer for this machine.
+    async fn transport(&self, url: &str) -> Result<SharedHttpClient, Verdict> {
+        if !self.is_embedded || api_of(url).is_some() {
+            return Ok(self.transport.clone());
+        }
+        let network = network::transport(self.profile.as_deref()).await;
+        network.map_err(|error| Verdict::Failed(error.to_string()))
     }
 }
 
@@ -106,16 +122,9 @@ fn base(url: &str) -> &str {
     &url[..end]
 }
 
-/// Host and port of a URL.
-fn authority(url: &str) -> &str {
-    let base = base(url);
-    let rest = base.split_once("://").map_or(base, |(_, rest)| rest);
-    rest.rsplit_once('@').map_or(rest, |(_, host)| host)
-}
-
 /// The API that a URL of AWS leads to, and the rest of its path: `API.execute-api.REGION.amazonaws.com`.
 fn api_of(url: &str) -> Option<(&str, &str)> {
-    let host = authority(url);
+    let host = network::authority(url);
     let (api, domain) = host.split_once('.')?;
     let is_api = domain.starts_with("execute-api.")
         && [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| domain.ends_with(end));
@@ -131,15 +140,16 @@ impl Aws {
 
     /// Whether something else answers in the place of AWS.
     pub(crate) fn is_stand_in(&self) -> bool {
-        self.is_elsewhere || self.web.is_embedded
+        self.web.is_stand_in()
     }
 
     /// The answer to a request. Without one, the verdict says why.
     pub async fn ask(&self, request: &Request) -> Result<Answer, Verdict> {
         let url = self.web.address(&request.url)?;
         let headers = self.headers(request, &url).await?;
+        let transport = self.web.transport(&url).await?;
         let began = self.web.time.now();
-        let mut answer = send(&self.web.transport, request, &url, headers).await?;
+        let mut answer = send(&transport, request, &url, headers).await?;
         answer.took = self.web.time.now().duration_since(began).unwrap_or_default();
         if self.is_stand_in() && answer.error.as_deref() == Some(NOT_RUN) {
             let body = serde_json::from_slice::<serde_json::Value>(&answer.body);
@@ -284,13 +294,14 @@ mod tests {
         let balancer = "http://dev-1.elb.amazonaws.com/health";
         let real = web(None, false);
         assert_eq!(real.address(balancer), Ok(balancer.to_owned()));
+        let near = "http://localhost:8080/health";
         let embedded = web(None, true);
         assert_eq!(embedded.address(STAGE), Ok(STAGE.to_owned()));
+        assert_eq!(embedded.address(near), Ok(near.to_owned()));
         assert!(matches!(embedded.address(balancer), Err(Verdict::NotRun(_))));
         let served = web(Some("http://127.0.0.1:4566/"), false);
         let at = "http://127.0.0.1:4566/_aws/execute-api/a1/dev/pay?x=1";
         assert_eq!(served.address(STAGE), Ok(at.to_owned()));
-        let near = "http://localhost:8080/health";
         assert_eq!(served.address(near), Ok(near.to_owned()));
         assert!(matches!(served.address(balancer), Err(Verdict::NotRun(_))));
     }

@@ -60,7 +60,7 @@ impl Builder<'_> {
 fn value_of(expected: &Expected) -> Value {
     match expected {
         Expected::Flag(flag) => (*flag).into(),
-        Expected::Number(number) => (*number).into(),
+        Expected::Number(number) => number.clone().into(),
         Expected::Text(text) => text.as_str().into(),
     }
 }
@@ -73,11 +73,12 @@ impl Check {
         format!("{} {url} answers {}", self.method, self.status)
     }
 
-    /// Whether an answer is the expected one. All differences are named.
-    pub fn judge(&self, status: u16, body: &[u8], took: Duration) -> Verdict {
+    /// Whether an answer is the expected one. All differences are named. `error` is AWS's name for it.
+    pub fn judge(&self, status: u16, error: Option<&str>, body: &[u8], took: Duration) -> Verdict {
         let mut wrong = Vec::new();
         if status != self.status {
-            wrong.push(format!("the status is {status}, not {}", self.status));
+            let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
+            wrong.push(format!("the status is {status}{error}, not {}", self.status));
         }
         if !self.json.is_empty() {
             match serde_json::from_slice::<Value>(body) {
@@ -113,7 +114,9 @@ fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
 /// Numbers are equal if they have the same value: 1 is 1.0.
 fn is_equal(found: &Value, want: &Value) -> bool {
     match (found.as_f64(), want.as_f64()) {
-        (Some(found), Some(want)) => (found - want).abs() <= f64::EPSILON * want.abs(),
+        (Some(one), Some(other)) if found.is_f64() || want.is_f64() => {
+            (one - other).abs() <= f64::EPSILON * other.abs()
+        }
         _ => found == want,
     }
 }
@@ -150,7 +153,8 @@ mod tests {
     }
 
     fn fault(check: &Check, status: u16, body: &str, ms: u64) -> String {
-        match check.judge(status, body.as_bytes(), Duration::from_millis(ms)) {
+        let error = (status == 403).then_some("AccessDeniedException");
+        match check.judge(status, error, body.as_bytes(), Duration::from_millis(ms)) {
             Verdict::Passed(_) => String::new(),
             Verdict::Failed(why) | Verdict::NotRun(why) => why,
         }
@@ -168,14 +172,28 @@ mod tests {
             fault(&good, 500, body, 201),
             "the status is 500, not 200; it took 201 ms, at most 200 ms"
         );
+        assert_eq!(
+            fault(&good, 403, body, 1),
+            "the status is 403 (AccessDeniedException), not 200"
+        );
         assert_eq!(fault(&good, 200, "<html>", 1), "the answer is not JSON");
-        let other =
-            check(json!({ "items.0.id": "b", "items.1.id": "c", "validated": "true" }), None);
+        let other = json!({
+            "items.0.id": "b", "items.0.amount": 13, "items.1.id": "c", "validated": "true",
+        });
+        let other = check(other, None);
         assert_eq!(
             fault(&other, 200, body, 1),
-            "items.0.id is \"a\", not \"b\"; there is no items.1.id, which should be \"c\"; \
+            "items.0.amount is 12, not 13; items.0.id is \"a\", not \"b\"; there is no items.1.id, which should be \"c\"; \
              validated is true, not \"true\""
         );
+    }
+
+    #[test]
+    fn whole_numbers_are_compared_exactly() {
+        let id = check(json!({ "id": 9_007_199_254_740_993_u64 }), None);
+        assert_eq!(fault(&id, 200, r#"{"id": 9007199254740993}"#, 1), "");
+        let words = "id is 9007199254740992, not 9007199254740993";
+        assert_eq!(fault(&id, 200, r#"{"id": 9007199254740992}"#, 1), words);
     }
 
     #[test]

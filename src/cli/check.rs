@@ -2,28 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::ready;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session};
 use super::{Context, exit, status};
-use crate::aws::clients::Aws;
 use crate::aws::kinds::find_meta;
-use crate::aws::web::Request;
+use crate::aws::web::{Answer, Request};
 use crate::blueprint::checks::Check as Own;
 use crate::ui::checks;
-use crate::ui::outputs::{filled, resolved};
+use crate::ui::outputs::filled;
 use crate::ui::status::Row;
 use payctl_engine::checks::{Check, Checking, run as run_all};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::error::ErrorClass;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::text::{Outputs, Text};
 use payctl_engine::model::verdict::Verdict;
 use payctl_engine::plan::Purpose;
 use payctl_engine::provider::Target;
 use payctl_engine::survey::Snapshot;
+
+/// The outputs of the resources that exist.
+type Live = BTreeMap<Address, Outputs>;
 
 /// How long a built-in check may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -57,9 +63,9 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let live = session::live_outputs(&snapshot);
     let mut all: Vec<Check<'_>> =
         rows.iter().filter_map(|row| built_in(&session, &snapshot, row)).collect();
-    all.extend(outputs(&session, &live));
-    let aws = session.provider.aws();
-    all.extend(session.checks.iter().map(|(name, check)| own(aws, name, check, &live)));
+    all.extend(outputs(&session, &snapshot, &live));
+    let own = |(name, check)| own(&session, &snapshot, &live, (name, check));
+    all.extend(session.checks.iter().map(own));
     let so_far: Mutex<Option<Checking>> = Mutex::new(None);
     let listener = |checking| {
         *so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(checking);
@@ -67,20 +73,21 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let patience = Duration::from_secs(args.timeout.into());
     let running = run_all(all, cx.global.parallelism.into(), patience, &listener);
     let outcomes = session.shown(running, &so_far, checks::progress).await;
+    cx.show("checks", || checks::json(&outcomes), || checks::text(&outcomes, cx.screen.out))?;
     if let Some(path) = &args.junit {
         fs::write(path, checks::junit(&outcomes, &session.blueprint.scope)).map_err(|error| {
             let title = format!("cannot write {}", path.display());
             CliError::new(ErrorKind::User, title).because(error)
         })?;
     }
-    cx.show("checks", || checks::json(&outcomes), || checks::text(&outcomes, cx.screen.out))?;
     session.explain_calls(cx);
-    let failed = outcomes.iter().filter(|outcome| outcome.verdict.is_failed()).count();
-    if failed == 0 {
+    let failed = outcomes.iter().filter(|outcome| outcome.verdict.is_failed());
+    let failed: Vec<&str> = failed.map(|outcome| outcome.subject.as_str()).collect();
+    if failed.is_empty() {
         return Ok(exit::SUCCESS);
     }
-    let title = format!("{failed} of {} checks failed", outcomes.len());
-    Err(CliError::new(ErrorKind::Found, title))
+    let title = format!("{} of {} checks failed", failed.len(), outcomes.len());
+    Err(CliError::new(ErrorKind::Found, title).because(failed.join(", ")))
 }
 
 /// The check of a configured resource: it exists and is ready, and what its kind asks beyond that.
@@ -92,22 +99,24 @@ fn built_in<'a>(session: &'a Session, snapshot: &'a Snapshot, row: &Row) -> Opti
     }
     let asked = find_meta(&row.address.kind).and_then(|meta| meta.check);
     let what = asked.map_or("it exists and is ready", |asked| asked.what);
-    let run: futures::future::BoxFuture<'a, Verdict> = match row.health.fault() {
-        Some(fault) => Box::pin(std::future::ready(Verdict::Failed(fault))),
-        None if asked.is_none() => Box::pin(std::future::ready(Verdict::passed())),
-        None => {
-            let found = snapshot.get(&row.address)?;
-            let live = &found.iter().find(|one| Some(&one.live.id) == row.id.as_ref())?.live;
-            let target = Target {
-                address: row.address.clone(),
-                name: row.name.clone(),
-                id: Some(live.id.clone()),
-                tags: Tags::new(),
-            };
-            let provider = &session.provider;
-            Box::pin(async move { provider.check(&target, live).await })
-        }
-    };
+    let lacking = lacking(snapshot, &row.address);
+    let run: BoxFuture<'a, Verdict> =
+        match lacking.or_else(|| row.health.fault().map(Verdict::Failed)) {
+            Some(verdict) => Box::pin(ready(verdict)),
+            None if asked.is_none() => Box::pin(ready(Verdict::passed())),
+            None => {
+                let found = snapshot.get(&row.address)?;
+                let live = &found.iter().find(|one| Some(&one.live.id) == row.id.as_ref())?.live;
+                let target = Target {
+                    address: row.address.clone(),
+                    name: row.name.clone(),
+                    id: Some(live.id.clone()),
+                    tags: Tags::new(),
+                };
+                let provider = &session.provider;
+                Box::pin(async move { provider.check(&target, live).await })
+            }
+        };
     Some(Check {
         component: row.component.clone(),
         subject: row.address.to_string(),
@@ -117,43 +126,52 @@ fn built_in<'a>(session: &'a Session, snapshot: &'a Snapshot, row: &Row) -> Opti
     })
 }
 
+/// The verdict on a resource that the endpoint does not know at all: nothing can be said of it.
+fn lacking(snapshot: &Snapshot, address: &Address) -> Option<Verdict> {
+    let error = snapshot.unseen(&address.kind)?;
+    (error.class == ErrorClass::Unsupported).then(|| Verdict::NotRun(error.to_string()))
+}
+
+/// The value of a text, or the verdict on what refers to it.
+fn known(text: &Text, snapshot: &Snapshot, live: &Live) -> Result<String, Verdict> {
+    let text = filled(text, live);
+    text.literal().map(str::to_owned).ok_or_else(|| {
+        let lacking = text.refs().find_map(|open| lacking(snapshot, &open.to));
+        lacking.unwrap_or_else(|| Verdict::Failed(format!("not known: {text}")))
+    })
+}
+
 /// The checks that all outputs are known.
-fn outputs<'a>(session: &Session, live: &BTreeMap<Address, Outputs>) -> Vec<Check<'a>> {
-    let values = resolved(&session.blueprint.outputs, live).into_iter();
-    let check = |(name, value): (String, Text)| {
-        let verdict = match value.literal() {
-            Some(_) => Verdict::passed(),
-            None => Verdict::Failed(format!("not known: {value}")),
-        };
+fn outputs<'a>(session: &Session, snapshot: &Snapshot, live: &Live) -> Vec<Check<'a>> {
+    let check = |(name, value): (&String, &Text)| {
+        let verdict = known(value, snapshot, live).map_or_else(|open| open, |_| Verdict::passed());
         Check {
             component: "outputs".to_owned(),
             subject: format!("outputs.{name}"),
             what: "its value is known".to_owned(),
             limit: LIMIT,
-            run: Box::pin(std::future::ready(verdict)),
+            run: Box::pin(ready(verdict)),
         }
     };
-    values.map(check).collect()
+    session.blueprint.outputs.iter().map(check).collect()
 }
 
 /// A check of one's own.
 fn own<'a>(
-    aws: &'a Aws,
-    name: &str,
-    check: &'a Own,
-    live: &BTreeMap<Address, Outputs>,
+    session: &'a Session,
+    snapshot: &Snapshot,
+    live: &Live,
+    (name, check): (&'a String, &'a Own),
 ) -> Check<'a> {
-    let known = |text: &Text| {
-        let text = filled(text, live);
-        text.literal().map(str::to_owned).ok_or_else(|| format!("not known: {text}"))
-    };
-    let request = || -> Result<Request, String> {
+    let aws = session.provider.aws();
+    let known = |text: &Text| known(text, snapshot, live);
+    let request = || -> Result<Request, Verdict> {
         let headers = check.headers.iter();
         let headers = headers.map(|(name, value)| Ok((name.clone(), known(value)?)));
         Ok(Request {
             method: check.method.to_owned(),
             url: known(&check.url)?,
-            headers: headers.collect::<Result<_, String>>()?,
+            headers: headers.collect::<Result<_, Verdict>>()?,
             body: known(&check.body)?,
             is_signed: check.is_signed,
         })
@@ -165,12 +183,15 @@ fn own<'a>(
         what: check.what(&filled(&check.url, live)),
         limit: check.timeout,
         run: Box::pin(async move {
-            match request {
-                Err(unknown) => Verdict::Failed(unknown),
-                Ok(request) => match aws.ask(&request).await {
-                    Ok(answer) => check.judge(answer.status, &answer.body, answer.took),
-                    Err(verdict) => verdict,
-                },
+            let answer = match request {
+                Ok(request) => aws.ask(&request).await,
+                Err(verdict) => Err(verdict),
+            };
+            match answer {
+                Ok(Answer { status, error, body, took }) => {
+                    check.judge(status, error.as_deref(), &body, took)
+                }
+                Err(verdict) => verdict,
             }
         }),
     }

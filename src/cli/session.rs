@@ -78,7 +78,16 @@ impl Session {
             .collect();
         let (checks, shifts) = (checks(&loaded, &known), shifts(&loaded, &known));
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
-        Ok(Self { blueprint, described, checks, shifts, provider, began, screen: cx.screen, warned })
+        Ok(Self {
+            blueprint,
+            described,
+            checks,
+            shifts,
+            provider,
+            began,
+            screen: cx.screen,
+            warned,
+        })
     }
 
     /// Reads everything that the environment has in the cloud, and warns of kinds that it could not

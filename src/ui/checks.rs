@@ -43,29 +43,20 @@ fn tally(outcomes: &[Outcome]) -> [usize; 3] {
 
 /// The results for people, by component.
 pub fn text(outcomes: &[Outcome], style: Style) -> String {
-    let cells: Vec<Vec<String>> = outcomes
-        .iter()
-        .map(|outcome| {
-            let (word, _, detail) = word(&outcome.verdict);
-            [word, &outcome.subject, &outcome.what, detail].map(str::to_owned).to_vec()
-        })
-        .collect();
+    const WIDTH: usize = "not run".len();
     let mut text = String::new();
-    let mut component = "";
-    for (outcome, line) in outcomes.iter().zip(table(&cells)) {
-        if outcome.component != component {
-            if !text.is_empty() {
-                text.push('\n');
-            }
-            component = &outcome.component;
-            let _ = writeln!(text, "{}", style.paint(Paint::Bold, &one_line(component)));
+    // Each component has columns of its own: the address of a check may be long.
+    for group in outcomes.chunk_by(|one, other| one.component == other.component) {
+        let _ = writeln!(text, "{}", style.paint(Paint::Bold, &one_line(&group[0].component)));
+        let cells = group.iter().map(|outcome| {
+            let (_, _, detail) = word(&outcome.verdict);
+            [outcome.subject.as_str(), &outcome.what, detail].map(str::to_owned).to_vec()
+        });
+        for (outcome, line) in group.iter().zip(table(&cells.collect::<Vec<_>>())) {
+            let (word, paint, _) = word(&outcome.verdict);
+            let gap = " ".repeat(WIDTH + 2 - word.len());
+            let _ = writeln!(text, "  {}{gap}{line}", style.paint(paint, word));
         }
-        // The first cell is painted last, since the table would count colour codes as width.
-        let (word, paint, _) = word(&outcome.verdict);
-        let rest = line.strip_prefix(word).unwrap_or(&line);
-        let _ = writeln!(text, "  {}{rest}", style.paint(paint, word));
-    }
-    if !text.is_empty() {
         text.push('\n');
     }
     let [passed, failed, not_run] = tally(outcomes);
@@ -190,10 +181,10 @@ mod tests {
           ok       sqs.queue/payments-dlq  it answers
 
         tables
-          ok       dynamodb.table/t        it answers  seen
+          ok       dynamodb.table/t  it answers  seen
 
         checks
-          not run  checks.health           it answers  nothing answers
+          not run  checks.health  it answers  nothing answers
 
         4 checks: 2 passed, 1 failed, 1 not run.
         "#);

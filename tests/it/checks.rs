@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_cloudwatch::types::StateValue;
 use payctl::aws::kinds::{KINDS, find_kind};
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::cli_support::Folder;
 use crate::support::{
-    another, block_on, by_hand, run, sample_provider, samples, sandboxed, set, some,
+    another, block_on, by_hand, needed, run, sample_provider, samples, sandboxed, set, some,
 };
 
 /// The sample of a kind with what it needs, deployed, and found again.
@@ -66,18 +66,21 @@ impl Deployed {
         check(&self.provider, &address, self.live(&address)).await
     }
 
-    /// What the kind says of the endpoint, whatever stands behind it.
+    /// What the kind says of its sample, whatever stands behind the answer.
     async fn ask(&self, kind: &str) -> Verdict {
-        let address = Self::sample(kind);
-        let live = self.live(&address);
+        self.ask_at(&Self::sample(kind)).await
+    }
+
+    async fn ask_at(&self, address: &Address) -> Verdict {
+        let live = self.live(address);
         let cx = Cx {
             aws: self.provider.aws(),
-            address: &address,
-            name: &self.blueprint.resources[&address].name,
+            address,
+            name: &self.blueprint.resources[address].name,
             id: Some(&live.id),
             tags: &Tags::new(),
         };
-        let kind = find_kind(kind).expect("a kind");
+        let kind = find_kind(&address.kind).expect("a kind");
         kind.check(cx, live).await.expect("the sandbox answers")
     }
 }
@@ -154,7 +157,7 @@ fn a_table_that_does_not_answer_fails() {
 }
 
 #[test]
-fn a_dead_message_fails_and_a_waiting_one_of_unknown_age_is_not_judged() {
+fn a_dead_message_fails_and_so_does_one_that_waits_for_long() {
     block_on(async {
         let dead = Address::new("sqs.queue", "sample-dlq");
         let queue = Deployed::of(Sandbox::in_memory(), "sqs.queue", |blueprint| {
@@ -173,6 +176,23 @@ fn a_dead_message_fails_and_a_waiting_one_of_unknown_age_is_not_judged() {
         };
         send(&queue.id("sqs.queue")).await;
         expect_not_run(&queue.check("sqs.queue").await, "1 message, and CloudWatch does not say");
+        // CloudWatch says how old the oldest message was, one minute after the other.
+        let age = |at: u64, seconds: u64| {
+            let dimensions = json!([{ "Name": "QueueName", "Value": "sample-queue" }]);
+            let data = json!({
+                "MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": dimensions,
+                "Timestamp": at, "Value": seconds,
+            });
+            let input = json!({ "Namespace": "AWS/SQS", "MetricData": [data] });
+            assert!(queue.sandbox.measure("us-east-1", &input).expect("a world"), "{input}");
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let limit = 900 + 2 * 60;
+        age(now - 180, limit);
+        expect_pass(&queue.check("sqs.queue").await);
+        age(now - 120, limit + 1);
+        let words = "it holds 1 message, the oldest for 1021 s; at most 1020 s is normal";
+        expect_failure(&queue.check("sqs.queue").await, words);
         send(&queue.live(&dead).id).await;
         let words = "its dead-letter queue sample-queue-dlq holds 1 message";
         expect_failure(&queue.check("sqs.queue").await, words);
@@ -198,13 +218,33 @@ fn a_firing_alarm_fails() {
 #[test]
 fn a_function_whose_last_update_failed_fails() {
     block_on(async {
-        let mut function = Deployed::fast("lambda.function").await;
-        expect_pass(&function.check("lambda.function").await);
-        let sample = Deployed::sample("lambda.function");
-        let found = function.snapshot.get_mut(&sample).expect("it is there");
-        found[0].live.spec["failed_update"] = json!("SubnetOutOfIPAddresses");
+        let kind = "lambda.function";
+        let full = Address::new("ec2.subnet", "full");
+        let mut function = Deployed::of(Sandbox::in_memory_strict(), kind, |blueprint| {
+            another(blueprint, &full, &json!({ "cidr": "10.90.12.0/28" }));
+        })
+        .await;
+        expect_pass(&function.check(kind).await);
+
+        // Somebody takes every address of a subnet and moves the function there.
+        let hand = by_hand(&function.sandbox);
+        let subnet = &function.live(&full).id;
+        let instances = aws_sdk_ec2::Client::new(&hand).run_instances().image_id("ami-1");
+        let instances = instances.min_count(11).max_count(11).subnet_id(subnet).send();
+        instances.await.expect("instances");
+        let lambda = aws_sdk_lambda::Client::new(&hand);
+        let call = lambda.get_function_configuration().function_name(function.id(kind));
+        let network = call.send().await.expect("it").vpc_config.expect("a network");
+        let network = aws_sdk_lambda::types::VpcConfig::builder()
+            .subnet_ids(subnet)
+            .set_security_group_ids(network.security_group_ids)
+            .build();
+        let change = lambda.update_function_configuration().function_name(function.id(kind));
+        change.vpc_config(network).send().await.expect("Lambda accepts it");
+        tokio::time::advance(Duration::from_secs(600)).await;
+        function.snapshot = found(&function.provider, &function.blueprint).await;
         let words = "the last update failed: SubnetOutOfIPAddresses";
-        expect_failure(&function.check("lambda.function").await, words);
+        expect_failure(&function.check(kind).await, words);
     });
 }
 
@@ -225,7 +265,13 @@ fn an_event_source_that_is_gone_fails() {
 #[test]
 fn a_stage_that_does_not_answer_fails() {
     block_on(async {
-        let api = Deployed::fast("apigateway.stage").await;
+        let api = Deployed::of(Sandbox::in_memory(), "apigateway.stage", |blueprint| {
+            // A stage writes a log only if the account has a role for it.
+            let role = Address::new("apigateway.account", "sample");
+            let more = needed(samples(&blueprint.scope), vec![role]);
+            blueprint.resources.extend(more.resources);
+        })
+        .await;
         expect_pass(&api.check("apigateway.stage").await);
         let client = aws_sdk_apigateway::Client::new(&by_hand(&api.sandbox));
         let id = api.id("apigateway.stage");
@@ -266,13 +312,15 @@ fn a_subscription_that_waits_for_its_receiver_fails() {
     block_on(async {
         let kind = "sns.subscription";
         expect_pass(&Deployed::fast(kind).await.ask(kind).await);
-        let mail = Deployed::of(Sandbox::in_memory(), kind, |blueprint| {
-            set(blueprint, kind, "protocol", json!("email"));
-            set(blueprint, kind, "endpoint", json!("ops@example.com"));
+        let mail = Address::new(kind, "sample.email.ops@example.com");
+        let waiting = Deployed::of(Sandbox::in_memory(), kind, |blueprint| {
+            let fields = json!({ "protocol": "email", "endpoint": "ops@example.com" });
+            another(blueprint, &mail, &fields);
         })
         .await;
-        expect_failure(&mail.ask(kind).await, "waits for its receiver");
-        expect_not_run(&mail.check(kind).await, "mailboxes");
+        expect_failure(&waiting.ask_at(&mail).await, "waits for its receiver");
+        let live = waiting.live(&mail);
+        expect_not_run(&check(&waiting.provider, &mail, live).await, "mailboxes");
     });
 }
 
@@ -330,11 +378,9 @@ fn a_stopped_database_fails() {
         let client = aws_sdk_rds::Client::new(&by_hand(&database.sandbox));
         let stop = client.stop_db_cluster().db_cluster_identifier(database.id("rds.cluster"));
         stop.send().await.expect("it stops");
-        expect_failure(&database.ask("rds.cluster").await, "its status is stop");
-        let delete = client.delete_db_instance();
-        let delete = delete.db_instance_identifier(database.id("rds.instance"));
-        delete.send().await.expect("it is deleted");
-        expect_failure(&database.ask("rds.instance").await, "");
+        for kind in ["rds.cluster", "rds.instance"] {
+            expect_failure(&database.ask(kind).await, "its status is stop");
+        }
     });
 }
 
@@ -374,6 +420,7 @@ fn checks_that_cannot_work_are_refused() {
     for (check, words) in [
         ("", "url"),
         ("url = \"pay.example.com\"", "is not an address"),
+        ("url = \"https://me:secret@pay.example.com/\"", "no user and no password"),
         ("url = \"${queues.other.url}\"", "other"),
         (
             "url = \"http://pay.example.com\"\nauthorization = \"iam\"",
@@ -472,7 +519,9 @@ fn the_binary_says_by_its_exit_code_and_its_junit_file_what_failed() {
     ] {
         assert!(ran.out.contains(words), "no `{words}` in\n{}", ran.out);
     }
-    assert!(ran.err.contains("checks failed"), "{}", ran.err);
+    for words in ["checks failed", "checks.refused", "outputs.Late", "sqs.queue/late"] {
+        assert!(ran.err.contains(words), "no `{words}` in\n{}", ran.err);
+    }
     let xml = fs::read_to_string(folder.path("bad.xml")).expect("the JUnit file");
     assert!(xml.contains("<failure message=\"it does not exist\"/>"), "{xml}");
 

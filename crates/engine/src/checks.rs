@@ -90,9 +90,12 @@ pub async fn run<'a>(
             *failed += usize::from(verdict.is_failed());
             running.remove(&at);
         });
-        Outcome { component, subject, what, verdict, took: began.elapsed() }
+        (at, Outcome { component, subject, what, verdict, took: began.elapsed() })
     };
-    stream::iter(checks.into_iter().enumerate()).map(one).buffered(at_once.max(1)).collect().await
+    let running = stream::iter(checks.into_iter().enumerate()).map(one);
+    let outcomes: BTreeMap<usize, Outcome> =
+        running.buffer_unordered(at_once.max(1)).collect().await;
+    outcomes.into_values().collect()
 }
 
 fn seconds(time: Duration) -> String {
@@ -148,6 +151,15 @@ mod tests {
         let outcomes = run(checks, 1, Duration::from_secs(60), &|_| {}).await;
         let no_answer = Verdict::Failed("no answer in 10 s".into());
         assert_eq!(verdicts(&outcomes), [&no_answer, &Verdict::passed()]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_check_does_not_hold_up_the_others() {
+        let slow = check("slow", after(9, Verdict::passed()));
+        let fast = (0..8).map(|at| check(&at.to_string(), after(1, Verdict::passed())));
+        let began = Instant::now();
+        run([slow].into_iter().chain(fast).collect(), 2, Duration::from_secs(60), &|_| {}).await;
+        assert_eq!(began.elapsed().as_secs(), 9);
     }
 
     #[tokio::test(start_paused = true)]

@@ -234,7 +234,7 @@ impl<R: Road> Traffic for Watched<R> {
             };
             let probe = async {
                 match probe {
-                    Some(probe) => Some(probe.ask().await),
+                    Some(probe) => Some(probe.ask(&self.aws).await),
                     None => None,
                 }
             };

@@ -14,6 +14,12 @@ impl Rules<'_> {
                 let fix = "write for example `${apis.payments.url}/validate`";
                 self.say(&path.key("url"), format!("`{url}` is not an address"), fix);
             }
+            // payctl shows addresses, apart from their queries.
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            if rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
+                let fix = "remove it, and set the header `authorization`";
+                self.say(&path.key("url"), "an address has no user and no password", fix);
+            }
             if check.authorization == CheckAuthorization::Iam {
                 if url.starts_with("http://") {
                     let message = "a signed request needs https";

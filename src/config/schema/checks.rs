@@ -50,7 +50,7 @@ pub enum Expected {
     /// True or false.
     Flag(bool),
     /// A number.
-    Number(f64),
+    Number(serde_json::Number),
     /// A string.
     Text(String),
 }

@@ -166,9 +166,9 @@ impl Resource for Rotation {
         let now = DateTime::from(cx.aws.now());
         let day = due.fmt(Format::DateTime).unwrap_or_default();
         Ok(if now.secs() > due.secs() + GRACE {
-            Verdict::Failed(format!("the rotation of {day} did not happen"))
+            Verdict::Failed(format!("the rotation that was due by {day} did not happen"))
         } else {
-            Verdict::Passed(format!("the next rotation is on {day}"))
+            Verdict::Passed(format!("the next rotation is due by {day}"))
         })
     }
 }
