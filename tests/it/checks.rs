@@ -461,6 +461,7 @@ const VALIDATE: &str = r#"
 url = "${apis.payments.url}/validate"
 method = "POST"
 authorization = "iam"
+timeout = 60
 body = '{"customer_id": "c1", "amount": "12.50", "currency": "EUR", "card_number": "4242424242424242"}'
 json = { validated = true }
 "#;

@@ -52,6 +52,9 @@ pub struct Checking {
     pub running: Vec<String>,
 }
 
+/// How many checks are done, how many of them failed, and the subjects of those that run.
+type Tally = (usize, usize, BTreeMap<usize, String>);
+
 /// Runs all checks, at most `at_once` at the same time, before `patience` is over. The outcomes have the
 /// order of the checks. A check that does not end in time has failed.
 pub async fn run<'a>(
@@ -62,8 +65,8 @@ pub async fn run<'a>(
 ) -> Vec<Outcome> {
     let end = Instant::now() + patience;
     let all = checks.len();
-    let state = std::sync::Mutex::new((0, 0, BTreeMap::new()));
-    let tell = |change: &dyn Fn(&mut (usize, usize, BTreeMap<usize, String>))| {
+    let state = std::sync::Mutex::new(Tally::default());
+    let tell = |change: &dyn Fn(&mut Tally)| {
         let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         change(&mut state);
         let (done, failed, running) = &*state;
