@@ -64,6 +64,9 @@ pub struct Aws {
     pub(super) is_special: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
     pub(crate) managed_keys: Arc<tokio::sync::Mutex<BTreeMap<String, bool>>>,
+    /// The last change of each record of Route 53 in this process: AWS tells only of a change, by its id,
+    /// whether its name servers have it.
+    pub(crate) record_changes: Arc<tokio::sync::Mutex<BTreeMap<String, String>>>,
     pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) apigateway: aws_sdk_apigateway::Client,
     pub(crate) apigatewayv2: aws_sdk_apigatewayv2::Client,
@@ -182,6 +185,7 @@ impl Aws {
             web: Web::new(&config, connection),
             is_special,
             managed_keys: Arc::default(),
+            record_changes: Arc::default(),
             acm: client!(aws_sdk_acm, &config, meter),
             apigateway: client!(aws_sdk_apigateway, &config, meter, alone apigateway::rates::RATES.alone),
             apigatewayv2: client!(aws_sdk_apigatewayv2, &config, meter, alone apigateway::rates::RATES.alone),

@@ -140,6 +140,10 @@ impl Builder<'_> {
         };
         let variables = config.variables.iter();
         let variables = variables.map(|(name, value)| (name.0.clone(), self.text(value)));
+        let address = Address::new("apigateway.stage", key);
+        let shift = self.shift_of(&address);
+        let execution_log =
+            (log.level != LogLevel::Off).then_some(ExecutionLog { retention_days, key: log_key });
         let spec = Stage {
             api: api(Output::Id),
             name: stage.clone(),
@@ -149,12 +153,11 @@ impl Builder<'_> {
             methods: BTreeMap::from([("*/*".to_owned(), settings)]),
             variables: variables.collect(),
             tracing: config.tracing,
-            execution_log: (log.level != LogLevel::Off)
-                .then_some(ExecutionLog { retention_days, key: log_key }),
-            shift: self.shift_of_stage(key),
+            canary_log: execution_log.clone().filter(|_| shift.is_some()),
+            execution_log,
+            shift,
             canary: None,
         };
-        let address = Address::new("apigateway.stage", key);
         let mut item = Item::new(address, format!("{api_name}/{stage}"), path);
         if log.is_on() {
             item.after = BTreeSet::from([Address::new("apigateway.account", "main")]);

@@ -433,7 +433,8 @@ async fn preflight(provider: &AwsProvider, blueprint: &Blueprint) {
             want: Some(&want),
             live: None,
         };
-        let cx = Preflight::new(provider.aws(), vec![planned], &blueprint.resources);
+        let outputs = BTreeMap::new();
+        let cx = Preflight::new(provider.aws(), vec![planned], &blueprint.resources, &outputs);
         for check in checks() {
             let found = (check.run)(&cx).await;
             assert!(found.is_ok(), "{address}: {found:?}");

@@ -51,6 +51,8 @@ const USUAL_KEYS: [&str; 2] = ["RSA_1024", "RSA_2048"];
 const MOST_NAMES: usize = 10;
 /// How long a strict sandbox takes to find the records, in seconds.
 const TO_FIND: f64 = 60.0;
+/// How long load balancers do not take a certificate that has just been issued, in seconds.
+const UNSEEN: f64 = 10.0;
 /// How long a token makes a request the same, in seconds.
 const SAME: f64 = 3600.0;
 
@@ -85,6 +87,15 @@ pub(crate) fn is_issued(world: &World, arn: &str) -> Option<bool> {
     found.map(|found| found.is_issued(world.base.now()))
 }
 
+/// Whether load balancers take a certificate, if the sandbox knows it: in a strict sandbox only some
+/// seconds after it was issued.
+pub(crate) fn is_seen(world: &World, arn: &str) -> Option<bool> {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    let found = world.acm.certificates.get(&at(region, arn));
+    let lag = if world.base.strict { UNSEEN } else { 0.0 };
+    found.map(|found| found.is_issued(world.base.now() - lag))
+}
+
 /// Whether a certificate stands for a name, if the sandbox knows it.
 pub(crate) fn covers(world: &World, arn: &str, name: &str) -> Option<bool> {
     let region = arn.split(':').nth(3).unwrap_or_default();
@@ -110,13 +121,15 @@ pub(crate) fn issue(world: &mut World, arn: &str) -> bool {
 pub(crate) fn settle(world: &mut World) {
     let World { acm, route53, base, .. } = world;
     let takes = if base.strict { TO_FIND } else { 0.0 };
-    for one in acm.certificates.values_mut().filter(|one| one.issued.is_none()) {
+    let now = base.now();
+    let waits = |one: &&mut Certificate| one.issued.is_none() && !one.is_given_up(now);
+    for one in acm.certificates.values_mut().filter(waits) {
         let is_proven = |domain: &String| {
             let (name, value) = record(domain);
             route53::has_cname(route53, &name, &value)
         };
         if one.method == "DNS" && one.names.iter().all(is_proven) {
-            one.issued = Some((base.now() + takes).floor());
+            one.issued = Some((now + takes).floor());
         }
     }
 }

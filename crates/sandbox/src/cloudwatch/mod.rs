@@ -16,6 +16,7 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 mod alarms;
 mod dashboards;
+mod evaluation;
 mod math;
 mod metrics;
 mod states;
@@ -61,8 +62,10 @@ pub(crate) fn all_tags<'a>(
 }
 
 /// Whether an alarm is in the state `ALARM`.
-pub(crate) fn fires(state: &State, region: &str, name: &str) -> bool {
-    state.alarms.get(&at(region, name)).is_some_and(|alarm| alarm.status.is("ALARM"))
+pub(crate) fn fires(world: &World, region: &str, name: &str) -> bool {
+    let (state, now) = (&world.cloudwatch, world.base.now());
+    let alarm = state.alarms.get(&at(region, name));
+    alarm.is_some_and(|alarm| evaluation::value(state, region, alarm, now) == "ALARM")
 }
 
 /// Keeps values of a metric that a service of AWS would measure; the input is that of PutMetricData.
@@ -74,10 +77,11 @@ pub(crate) fn measure(world: &mut World, region: &str, input: &Value) -> Answer 
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
-    let now = world.base.now();
+    let (now, is_strict) = (world.base.now(), world.base.strict);
     let state = &mut world.cloudwatch;
+    evaluation::advance(state, region, now);
     match call.operation.as_str() {
-        "PutMetricAlarm" => alarms::put(state, region, input, now),
+        "PutMetricAlarm" => alarms::put(state, region, input, now, is_strict),
         "DescribeAlarms" => alarms::describe(state, region, input),
         "DeleteAlarms" => states::delete(state, region, input, now),
         "SetAlarmState" => states::set(state, region, input, now),

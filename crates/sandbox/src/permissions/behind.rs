@@ -44,7 +44,7 @@ fn looks(call: &Call) -> Vec<Need> {
 /// The service that creates its service-linked role when an account first makes this call.
 pub(crate) fn first_use(call: &Call) -> Option<&'static str> {
     Some(match (call.service.as_str(), call.operation.as_str()) {
-        ("apigateway", "CreateVpcLink") => "ops.apigateway.amazonaws.com",
+        ("apigateway", "CreateDomainName" | "CreateVpcLink") => "ops.apigateway.amazonaws.com",
         ("application-autoscaling", "RegisterScalableTarget") => {
             match text(&call.input, "ServiceNamespace") {
                 Some("lambda") => "lambda.application-autoscaling.amazonaws.com",

@@ -65,6 +65,11 @@ impl Resource for DomainName {
                 ],
             ),
             Permit::create(&["apigateway:POST"], &["apigateway:{region}::/domainnames"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ops.apigateway.amazonaws.com"),
             Permit::change(
                 &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"],
                 &["apigateway:{region}::/domainnames/*"],

@@ -22,6 +22,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use crate::aws::web::{Answer, Request};
 use convert::{Around, MARK, deployments, to_live};
 pub(crate) use execution_log::ExecutionLog;
+use execution_log::of_canary;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
@@ -60,6 +61,9 @@ pub(crate) struct Stage {
     /// The log group of executions; unmanaged if unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_log: Option<ExecutionLog>,
+    /// The log group of executions of the canary; unmanaged if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_log: Option<ExecutionLog>,
     /// The shift that moves requests from deployment to deployment, if one does. An apply then gives a
     /// new deployment to the canary of the stage, without any requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,7 +122,8 @@ impl Resource for Stage {
         notes: &[
             "It gets a new deployment exactly when the API differs from the deployed one; payctl \
              deletes its own old deployments.",
-            "payctl deletes the log group of executions with the stage, and again with the API.",
+            "payctl deletes the log groups of executions with the stage, and again with the API. The canary \
+             has one of its own, which ends with `/Canary`.",
             "A late request can recreate the log group of executions, without retention.",
             "If a section of `[shifts]` names the stage, an apply gives a new deployment to its canary \
              with 0 percent, and `payctl shift` moves the requests there.",
@@ -201,6 +206,7 @@ impl Resource for Stage {
             variables: BTreeMap::from([("environment".into(), "sample".into())]),
             tracing: false,
             execution_log: Some(ExecutionLog { retention_days: Some(7), key: None }),
+            canary_log: Some(ExecutionLog { retention_days: Some(7), key: None }),
             shift: None,
             canary: None,
         }
@@ -220,6 +226,7 @@ impl Resource for Stage {
                 tracing: true,
                 variables: BTreeMap::from([("level".into(), "2".into())]),
                 execution_log: Some(ExecutionLog { retention_days: Some(30), key: None }),
+                canary_log: Some(ExecutionLog { retention_days: Some(30), key: None }),
                 ..Self::sample()
             },
             Self {
@@ -267,10 +274,7 @@ impl Resource for Stage {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (api, name) = split(cx.id());
-        let stage = async {
-            let call = cx.aws.apigateway.get_stage().rest_api_id(api).stage_name(name);
-            call.send().await.map_err(op("GetStage")).or_gone()
-        };
+        let stage = canary::of_stage(cx.aws, api, name);
         let (Some(stage), Some(around)) = try_join(stage, Around::get(cx.aws, api, name)).await?
         else {
             return Ok(None);
@@ -311,11 +315,17 @@ impl Resource for Stage {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (api, name) = split(&live.id);
-        if let Some(want) = &self.execution_log
-            && live.spec.execution_log.as_ref() != Some(want)
-        {
-            let name = execution_log(api, name);
-            want.put(cx, &name, live.spec.execution_log.as_ref()).await?;
+        let (now, log) = (&live.spec, execution_log(api, name));
+        let logs = [
+            (&self.execution_log, &now.execution_log, log.clone()),
+            (&self.canary_log, &now.canary_log, of_canary(&log)),
+        ];
+        for (want, now, name) in logs {
+            if let Some(want) = want
+                && now.as_ref() != Some(want)
+            {
+                want.put(cx, &name, now.as_ref()).await?;
+            }
         }
         let mut patches = self.patches(&live.spec);
         let is_candidate = |canary: &Canary| canary.deployment == self.deployment;
@@ -353,7 +363,11 @@ impl Resource for Stage {
         let (api, name) = split(&live.id);
         let send = cx.aws.apigateway.delete_stage().rest_api_id(api).stage_name(name).send();
         send.await.map_err(op("DeleteStage")).or_gone()?;
-        delete_execution_log(cx.aws, &execution_log(api, name)).await
+        let log = execution_log(api, name);
+        if live.spec.canary_log.is_some() {
+            delete_execution_log(cx.aws, &of_canary(&log)).await?;
+        }
+        delete_execution_log(cx.aws, &log).await
     }
 
     async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {

@@ -138,6 +138,8 @@ impl Resource for Listener {
         read_lag: Duration::from_secs(60),
         transient: &[
             ("CertificateNotFound", ""),
+            // A certificate that ACM has only just issued is not known as such everywhere.
+            ("UnsupportedCertificate", ""),
             // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
@@ -272,21 +274,22 @@ impl Resource for Listener {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = live.spec.other_certificates.clone();
-        let mover = self.moved_by.as_ref();
-        let action = moved::action(mover, &self.action, &live.spec.action);
-        let want = Self { other_certificates: now.clone(), moved_by: None, action, ..self.clone() };
-        if want != live.spec {
-            let keeps = mover.is_some() && want.action == live.spec.action;
-            if !keeps {
-                moved::unclaimed("ModifyListener", mover, &live.tags)?;
-            }
+        let (mover, action) = (self.moved_by.as_ref(), &live.spec.action);
+        let actions = moved::sent("ModifyListener", mover, &self.action, action, &live.tags)?;
+        let settings = Self {
+            other_certificates: now.clone(),
+            moved_by: None,
+            action: action.clone(),
+            ..self.clone()
+        };
+        if actions.is_some() || settings != live.spec {
             let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
             let call = call
                 .port(self.port.into())
                 .protocol(self.protocol.as_str().into())
                 .set_certificates(self.certificates())
                 .set_ssl_policy(self.tls_policy.clone())
-                .set_default_actions((!keeps).then(|| vec![want.action.to_aws()]));
+                .set_default_actions(actions);
             call.send().await.map_err(op("ModifyListener"))?;
         }
         let Some(wanted) = &self.other_certificates else { return Ok(()) };
@@ -371,6 +374,12 @@ fn listed<'a>(arns: impl Iterator<Item = &'a Text>) -> Option<Vec<Certificate>> 
 /// The name of the load balancer, from the ARN of its listener or of a rule.
 pub(super) fn balancer_in(arn: &str) -> &str {
     arn.rsplit(':').next().and_then(|path| path.split('/').nth(2)).unwrap_or_default()
+}
+
+/// The default action of a listener; `None` if it is gone.
+pub(super) async fn action_of(aws: &Aws, arn: &str) -> Result<Option<Action>, OpError> {
+    let one = describe(aws, arn).await?;
+    Ok(one.map(|one| to_live(one, BTreeSet::new(), Tags::new()).spec.action))
 }
 
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> {

@@ -256,15 +256,11 @@ impl Resource for ListenerRule {
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (now, aws) = (&live.spec, &cx.aws.elasticloadbalancingv2);
         let mover = self.moved_by.as_ref();
-        let wanted = moved::action(mover, &self.action, &now.action);
-        let action = (wanted != now.action).then(|| vec![wanted.to_aws()]);
-        if action.is_some() {
-            moved::unclaimed("ModifyRule", mover, &live.tags)?;
-        }
+        let actions = moved::sent("ModifyRule", mover, &self.action, &now.action, &live.tags)?;
         let conditions = (self.conditions != now.conditions).then(|| self.conditions());
-        if conditions.is_some() || action.is_some() {
+        if conditions.is_some() || actions.is_some() {
             let call = aws.modify_rule().rule_arn(&live.id);
-            let send = call.set_conditions(conditions).set_actions(action).send();
+            let send = call.set_conditions(conditions).set_actions(actions).send();
             send.await.map_err(op("ModifyRule"))?;
         }
         if self.priority != now.priority {
@@ -314,6 +310,11 @@ async fn rules_of(aws: &Aws, listener: &str) -> Result<Option<Vec<AwsRule>>, OpE
     let mut all = all.map_err(op("DescribeRules")).or_gone()?;
     all.iter_mut().for_each(|all| all.retain(|one| one.is_default != Some(true)));
     Ok(all)
+}
+
+/// The action of a rule; `None` if it is gone.
+pub(super) async fn action_of(aws: &Aws, arn: &str) -> Result<Option<Action>, OpError> {
+    Ok(describe(aws, arn).await?.map(|one| to_live(one, Tags::new()).spec.action))
 }
 
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsRule>, OpError> {
