@@ -213,10 +213,12 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     match words.split_first() {
         Some((first, sizes)) if first == "growth" => {
-            let sizes: Vec<usize> =
+            let mut sizes: Vec<usize> =
                 sizes.iter().map(|size| size.parse().expect("a size")).collect();
-            let usual = [150, 600, 2_400, 10_000];
-            growth(&runtime, if sizes.is_empty() { &usual } else { &sizes });
+            if sizes.is_empty() {
+                sizes = vec![150, 600, 2_400, 10_000];
+            }
+            growth(&runtime, &sizes);
         }
         _ => cycle(&runtime),
     }

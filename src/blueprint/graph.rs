@@ -61,7 +61,7 @@ fn cycle(edges: &BTreeMap<Address, BTreeSet<Address>>) -> Option<Vec<Address>> {
     for (from, needs) in edges {
         let known: BTreeSet<&Address> = needs.iter().filter(|to| edges.contains_key(to)).collect();
         for to in &known {
-            users.entry(to).or_default().push(from);
+            users.entry(*to).or_default().push(from);
         }
         waits.insert(from, known);
     }
@@ -73,7 +73,7 @@ fn cycle(edges: &BTreeMap<Address, BTreeSet<Address>>) -> Option<Vec<Address>> {
         for user in users.get(address).into_iter().flatten() {
             let Some(needs) = waits.get_mut(user) else { continue };
             if needs.remove(address) && needs.is_empty() {
-                free.push(user);
+                free.push(*user);
             }
         }
     }
