@@ -22,7 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
-use payctl_engine::model::scope::Scope;
+use payctl_engine::model::scope::{Scope, TAG_ADDRESS};
 use payctl_engine::model::text::{Output, Outputs};
 use payctl_engine::model::verdict::Verdict;
 use payctl_engine::provider::{Answer, Sweep, Target};
@@ -291,7 +291,12 @@ impl Survey<'_> {
                 found.live.id == *arn || found.live.outputs.get(&Output::Arn) == Some(arn)
             })
         };
-        let strangers = index.iter().filter_map(|(arn, tags)| {
+        // Each kind looks through the answer, so the tag of the address decides first.
+        let start = format!("{kind}/");
+        let is_of_kind =
+            |tags: &Tags| tags.get(TAG_ADDRESS).is_some_and(|address| address.starts_with(&start));
+        let of_kind = index.iter().filter(|(_, tags)| is_of_kind(tags));
+        let strangers = of_kind.filter_map(|(arn, tags)| {
             let (address, owner) = self.ours(tags::name_in(arn)?, tags)?;
             let is_stranger =
                 address.kind == kind && matches!(owner, Owner::Disputed(_)) && !is_found(arn);

@@ -266,11 +266,11 @@ fn an_unusable_state_file_is_explained() {
         ("{\"version\":1,\"world\":{\"base\"", "is damaged: EOF"),
         (
             "{\"version\":0,\"world\":{}}",
-            "has format 0; this version of payctl reads only format 1",
+            "has format 0; this version of payctl reads only format 2",
         ),
         (
             "{\"version\":99,\"universe\":{}}",
-            "has format 99; this version of payctl reads only format 1",
+            "has format 99; this version of payctl reads only format 2",
         ),
     ] {
         folder.write(".payctl/sandbox/state.json", state);
@@ -280,6 +280,11 @@ fn an_unusable_state_file_is_explained() {
             assert!(refused.err.contains("payctl sandbox reset"), "{}", refused.err);
         }
     }
+    folder.expect(0, "sandbox reset");
+    folder.expect(0, "sandbox status");
+    folder.write(".payctl/sandbox/state.db", &"nonsense ".repeat(99));
+    let refused = folder.expect(1, "plan --env dev --sandbox");
+    assert!(refused.err.contains("is damaged: file is not a database"), "{}", refused.err);
     folder.expect(0, "sandbox reset");
     folder.expect(0, "sandbox status");
 }

@@ -56,6 +56,13 @@ pub enum Pace {
 #[derive(Clone, Debug)]
 pub struct Snapshot(World);
 
+impl Snapshot {
+    /// The state as JSON: service, sort of object, name.
+    pub fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(&self.0)
+    }
+}
+
 impl Sandbox {
     /// Opens the sandbox in a directory, and creates it if it is missing. Several processes may
     /// have it open.
@@ -133,7 +140,7 @@ impl Sandbox {
     /// Restores a state.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
-        store.run(world, false, |world| *world = snapshot.0.clone())
+        store.replace(world, snapshot.0.clone())
     }
 
     /// Allows only calls that the guard's policy allows, from now on. Without a guard, all calls

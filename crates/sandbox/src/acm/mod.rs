@@ -9,12 +9,14 @@ mod certificate;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::constraints::{Broken, one_of};
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, list, need, now, number, page, put, remove_tags, tag_list,
     tag_pairs, text, texts, uuid,
@@ -28,8 +30,10 @@ use certificate::{Certificate, record};
 #[serde(default)]
 pub(crate) struct State {
     /// Certificates by region and ARN.
-    certificates: BTreeMap<String, Certificate>,
+    certificates: Shelf<Certificate>,
 }
+
+kept!(State { certificates });
 
 const INVALID: &str = "ValidationException";
 /// The codes for a bad tag and for too many.
@@ -122,8 +126,9 @@ pub(crate) fn settle(world: &mut World) {
     let World { acm, route53, base, .. } = world;
     let takes = if base.strict { TO_FIND } else { 0.0 };
     let now = base.now();
-    let waits = |one: &&mut Certificate| one.issued.is_none() && !one.is_given_up(now);
-    for one in acm.certificates.values_mut().filter(waits) {
+    let waits =
+        acm.certificates.values_mut().filter(|one| one.issued.is_none() && !one.is_given_up(now));
+    for mut one in waits {
         let is_proven = |domain: &String| {
             let (name, value) = record(domain);
             route53::has_cname(route53, &name, &value)
@@ -143,8 +148,8 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.certificates, region).map(|(arn, one)| (arn.to_owned(), one.tags.clone()))
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    here(&state.certificates, region).map(|(arn, one)| (arn.to_owned(), Cow::Borrowed(&one.tags)))
 }
 
 /// Answers a call.

@@ -4,11 +4,12 @@
 //! Missing members come back with AWS's defaults. Dashboards belong to the account, not to a
 //! region. A deletion of unknown alarms succeeds, one of unknown dashboards fails.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, need, refuse, remove_tags, tag_list, tag_pairs, texts,
 };
@@ -28,14 +29,16 @@ mod tests;
 #[serde(default)]
 pub(crate) struct State {
     /// Alarms by region and name.
-    alarms: BTreeMap<String, alarms::Alarm>,
+    alarms: Shelf<alarms::Alarm>,
     /// What happened to the alarms of a region, the newest first.
-    history: BTreeMap<String, Vec<states::Happened>>,
+    history: Shelf<Vec<states::Happened>>,
     /// Metrics by region, namespace, name and dimensions.
-    metrics: BTreeMap<String, metrics::Metric>,
+    metrics: Shelf<metrics::Metric>,
     /// Dashboards by name.
-    dashboards: BTreeMap<String, dashboards::Dashboard>,
+    dashboards: Shelf<dashboards::Dashboard>,
 }
+
+kept!(State { alarms, history, metrics, dashboards });
 
 const INVALID: &str = "ValidationError";
 const VALUE: &str = "InvalidParameterValue";
@@ -53,12 +56,13 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let alarms = here(&state.alarms, region);
-    let alarms = alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()));
+    let alarms =
+        alarms.map(move |(name, alarm)| (alarm_arn(region, name), Cow::Borrowed(&alarm.tags)));
     // One region lists the dashboards, which belong to the whole account.
     let dashboards = state.dashboards.iter().filter(move |_| region == "us-east-1");
-    alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), one.tags.clone())))
+    alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), Cow::Borrowed(&one.tags))))
 }
 
 /// Whether an alarm is in the state `ALARM`.
