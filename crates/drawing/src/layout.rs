@@ -15,7 +15,7 @@ pub(crate) const GRID: i32 = 8;
 const CARD: (i32, i32) = (168, 48);
 const CARD_BADGES: i32 = 72;
 /// The least gap between two boxes of a column.
-const ROW_GAP: i32 = 24;
+const ROW_GAP: i32 = 32;
 /// The least gap between two columns, and the gap that a long label may ask for.
 const GUTTER: (i32, i32) = (40, 136);
 /// Between a frame and its contents.
@@ -27,11 +27,13 @@ pub(crate) const CELL: (i32, i32) = (168, 24);
 const MARGIN: i32 = 16;
 /// No column holds more boxes than this.
 const ROWS: usize = 9;
-/// The height of a label, and the widths of its letters and edges.
+/// The height of a label, and twice the width of a letter.
 const LABEL: i32 = 14;
-const LETTER: i32 = 6;
-/// How often the order of the boxes is improved.
+const LETTER: i32 = 11;
+/// How often the order of the boxes is improved: as a whole, by swaps, and by the pull of the lines.
 const SWEEPS: usize = 12;
+const SWAPS: usize = 8;
+const PULLS: usize = 3;
 /// How often the gaps grow when a label finds no room.
 const TRIES: i32 = 4;
 /// The longest label, in letters.
@@ -111,7 +113,7 @@ pub(crate) fn shown_label(flow: &Flow) -> String {
 
 fn label_size(flow: &Flow) -> Option<(i32, i32)> {
     let letters = i32::try_from(shown_label(flow).chars().count()).unwrap_or_default();
-    (letters > 0).then_some((letters * LETTER + 8, LABEL))
+    (letters > 0).then_some((letters * LETTER / 2 + 10, LABEL))
 }
 
 /// Lays a drawing out.
@@ -238,9 +240,41 @@ impl<'a> Grid<'a> {
             self.put(page, (MARGIN, MARGIN), false);
         }
         self.inside = best.1;
+        self.swap();
+        self.settle();
+    }
+
+    /// Puts everything in its place and lets the lines pull, from the same start each time.
+    fn settle(&mut self) -> i64 {
+        let page = self.drawing.frames.len();
         self.put(page, (MARGIN, MARGIN), false);
-        for _ in 0..3 {
+        for _ in 0..PULLS {
             self.put(page, (MARGIN, MARGIN), true);
+        }
+        self.cost()
+    }
+
+    /// Lets neighbours of a column change places as long as that helps.
+    fn swap(&mut self) {
+        let mut least = self.settle();
+        for _ in 0..SWAPS {
+            let before = least;
+            for at in 0..self.inside.len() {
+                for column in 0..self.inside[at].columns.len() {
+                    for row in 1..self.inside[at].columns[column].len() {
+                        self.inside[at].columns[column].swap(row - 1, row);
+                        let cost = self.settle();
+                        if cost < least {
+                            least = cost;
+                        } else {
+                            self.inside[at].columns[column].swap(row - 1, row);
+                        }
+                    }
+                }
+            }
+            if least == before {
+                break;
+            }
         }
     }
 
@@ -359,7 +393,7 @@ impl<'a> Grid<'a> {
             let title = drawn.title.chars().count() + drawn.note.chars().count();
             let badges: usize = drawn.badges.iter().map(|badge| badge.label.chars().count() + 3).sum();
             let letters = i32::try_from(title + badges).unwrap_or_default();
-            w = w.max(up(letters * LETTER + 40) - 2 * PAD);
+            w = w.max(up(letters * LETTER / 2 + 40) - 2 * PAD);
             if !drawn.cells.is_empty() {
                 w = w.max(CELL.0);
             }

@@ -21,8 +21,10 @@ const STEP: u32 = 100;
 const BEND: u32 = 500;
 const CROSS: u32 = 450;
 const SHARED: u32 = 60;
+/// A trunk of lines with the same beginning ends soon: each then has room for a label of its own.
+const TRUNK: u32 = 30;
 const ALONG: u32 = 4000;
-const NEAR: u32 = 90;
+const NEAR: u32 = 50;
 const COVERED: u32 = 700;
 
 /// The directions: right, down, left, up.
@@ -207,12 +209,15 @@ fn search(
             price += if next == turn { 0 } else { BEND };
             price += if map.covered[there] { COVERED } else { 0 };
             price += friction(used, ends, (from, to), point, across);
-            if used.get(&point).is_some_and(|here| {
-                here.iter().any(|(flow, runs)| {
-                    *runs == across && is_kin(ends[*flow], (from, to))
+            let meets = |kin: fn((usize, usize), (usize, usize)) -> bool| {
+                used.get(&point).into_iter().flatten().any(|(flow, runs)| {
+                    *runs == across && ends[*flow].is_some_and(|other| kin(other, (from, to)))
                 })
-            }) {
+            };
+            if meets(|one, other| one.1 == other.1) {
                 price = price.saturating_sub(STEP - SHARED);
+            } else if meets(|one, other| one.0 == other.0) {
+                price += TRUNK;
             }
             let total = so_far + price;
             let state_there = key(there, next);
@@ -260,11 +265,13 @@ fn friction(
             (false, false) => CROSS,
         };
     }
-    let sides = if across { [(x, y - 1), (x, y + 1)] } else { [(x - 1, y), (x + 1, y)] };
-    let beside = |side: &(i32, i32)| {
-        used.get(side).is_some_and(|here| here.iter().any(|(_, runs)| *runs == across))
+    let beside = |by: &i32| {
+        let side = if across { (x, y + by) } else { (x + by, y) };
+        used.get(&side).is_some_and(|here| here.iter().any(|(_, runs)| *runs == across))
     };
-    price + u32::try_from(sides.iter().filter(|side| beside(side)).count()).unwrap_or_default() * NEAR
+    let close = [-1, 1].iter().filter(|by| beside(by)).count() * 2;
+    let near = [-2, 2].iter().filter(|by| beside(by)).count();
+    price + u32::try_from(close + near).unwrap_or_default() * NEAR
 }
 
 /// The corners of a way.

@@ -251,8 +251,7 @@ fn write_box(text: &mut String, card: &Card, rect: Rect, live: bool) {
         "<rect class=\"card\" x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" rx=\"6\"/>\
          <rect class=\"tile {group}\" x=\"{}\" y=\"{}\" width=\"32\" height=\"32\" rx=\"5\"/>\
          <path class=\"glyph\" transform=\"translate({} {})\" d=\"{}\"/>\
-         <text class=\"title\" x=\"{}\" y=\"{title}\">{}</text>\
-         <text class=\"note\" x=\"{}\" y=\"{}\">{}</text>",
+         <text class=\"title\" x=\"{}\" y=\"{title}\">{}</text>",
         x + 8,
         y + 8,
         x + 12,
@@ -260,11 +259,12 @@ fn write_box(text: &mut String, card: &Card, rect: Rect, live: bool) {
         symbol.path,
         x + 48,
         escaped(&clipped(&card.title, TITLE_LETTERS)),
-        x + 48,
-        y + 36,
-        escaped(&clipped(&card.note, NOTE_LETTERS)),
         group = symbol.group.style(),
     );
+    if !card.note.is_empty() {
+        let note = escaped(&clipped(&card.note, NOTE_LETTERS));
+        let _ = write!(text, "<text class=\"note\" x=\"{}\" y=\"{}\">{note}</text>", x + 48, y + 36);
+    }
     let mut left = x + 8;
     let shown = if card.badges.len() > BADGES { BADGES - 1 } else { BADGES };
     for badge in card.badges.iter().take(shown) {
@@ -283,7 +283,7 @@ fn write_box(text: &mut String, card: &Card, rect: Rect, live: bool) {
             x + w - 4,
             y + 4,
             x + w - 4,
-            y + 8,
+            y + 9,
             action.sign(),
         );
     }

@@ -53,9 +53,7 @@ pub enum Shape {
 /// The lanes of a drawing, in the direction of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// It stands before all others: firewalls.
-    Edge,
-    /// Calls and events come in: APIs, rules.
+    /// Calls and events come in, and what guards that: APIs, rules, firewalls.
     Entry,
     /// It passes calls on: load balancers, links, gateways.
     Pass,

@@ -314,7 +314,8 @@ async fn interfaces(aws: &Aws, arn: &str) -> Result<Vec<NetworkInterface>, OpErr
 
 /// Its callers, if it faces the internet, and its access log.
 fn flows(spec: &Value) -> Vec<Flow> {
-    let mut flows = Flow::out(spec, "/access_log/bucket", "access log");
+    let log = Flow::out(spec, "/access_log/bucket", "access log").into_iter();
+    let mut flows: Vec<Flow> = log.map(Flow::implied).collect();
     if spec.get("scheme").and_then(Value::as_str) == Some("internet-facing") {
         let callers = End::Outside("internet", "Internet".to_owned());
         flows.push(Flow::new(callers, End::Here, "HTTPS"));

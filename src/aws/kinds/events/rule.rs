@@ -462,12 +462,14 @@ impl Target {
 fn flows(spec: &Value) -> Vec<Flow> {
     let schedule = spec.get("schedule").and_then(Value::as_str).map(schedule);
     let sources = spec.pointer("/pattern/source").and_then(Value::as_array).into_iter().flatten();
-    let sources: Vec<&str> = sources.filter_map(Value::as_str).collect();
+    let sources: Vec<&str> =
+        sources.filter_map(Value::as_str).map(|name| name.trim_start_matches("aws.")).collect();
     let label = match (schedule, &sources[..]) {
         (Some(schedule), _) => schedule,
         (None, []) => "events".to_owned(),
-        (None, [one]) => format!("events of {one}"),
-        (None, [one, ..]) => format!("events of {one} and {} more", sources.len() - 1),
+        (None, [one]) => format!("{one} events"),
+        (None, [one, two]) => format!("{one}, {two} events"),
+        (None, [one, ..]) => format!("{one} events and {} more", sources.len() - 1),
     };
     let targets = spec.get("targets").and_then(Value::as_object);
     let of = |target: &Value| {

@@ -501,5 +501,5 @@ fn is_reserved(name: &str) -> bool {
 
 /// The records of its requests.
 fn flows(spec: &Value) -> Vec<Flow> {
-    Flow::out(spec, "/access_log/bucket", "access log")
+    Flow::out(spec, "/access_log/bucket", "access log").into_iter().map(Flow::implied).collect()
 }

@@ -139,7 +139,7 @@ pub(crate) enum Part {
 
 impl Resource for WebAcl {
     const META: Meta = Meta {
-        drawn: Drawn::a_box(Lane::Edge, "firewall", "firewall"),
+        drawn: Drawn::a_box(Lane::Entry, "firewall", "firewall"),
         notes: &[
             "payctl keeps rules that Shield Advanced or Firewall Manager added to the ACL, and \
              removes all other rules that the config does not name.",
