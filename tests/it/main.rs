@@ -22,6 +22,7 @@ mod cli_support;
 mod cloudwatch;
 mod costexplorer;
 mod databases;
+mod diagram;
 mod docs;
 mod dynamodb;
 mod ec2;

@@ -233,7 +233,9 @@ impl<'a> Grid<'a> {
             for at in 0..self.inside.len() {
                 for column in 0..self.inside[at].columns.len() {
                     let mut children = std::mem::take(&mut self.inside[at].columns[column]);
-                    children.sort_by_cached_key(|child| (self.pull(*child).unwrap_or(i32::MAX), *child));
+                    children.sort_by_cached_key(|child| {
+                        (self.pull(*child).unwrap_or(i32::MAX), *child)
+                    });
                     self.inside[at].columns[column] = children;
                 }
             }
@@ -391,7 +393,8 @@ impl<'a> Grid<'a> {
         }
         if let Some(drawn) = self.drawing.frames.get(frame) {
             let title = drawn.title.chars().count() + drawn.note.chars().count();
-            let badges: usize = drawn.badges.iter().map(|badge| badge.label.chars().count() + 3).sum();
+            let badges: usize =
+                drawn.badges.iter().map(|badge| badge.label.chars().count() + 3).sum();
             let letters = i32::try_from(title + badges).unwrap_or_default();
             w = w.max(up(letters * LETTER / 2 + 40) - 2 * PAD);
             if !drawn.cells.is_empty() {

@@ -20,3 +20,6 @@ pub use svg::svg;
 pub fn has_symbol(name: &str) -> bool {
     symbols::SYMBOLS.iter().any(|symbol| symbol.name == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@
     all('.chosen', drawing).forEach(other => other.classList.remove('chosen'));
     part.classList.add('chosen');
     chosen.replaceChildren();
-    add('h2', one('title', part).textContent);
+    add('h2', (one('.title', part) || one('title', part)).textContent);
     const copy = (entry, open) => {
       const made = entry.cloneNode(true);
       made.hidden = false;

@@ -194,7 +194,7 @@ fn write_resource(text: &mut String, resource: &Resource) {
                     Line::New(said) => ("ins", "+ ", said),
                 };
                 let said = said.split('\n').map(escaped).collect::<Vec<_>>().join("\n");
-                let _ = writeln!(text, "<{tag}>{mark}{said}</{tag}>");
+                let _ = write!(text, "<{tag}>{mark}{said}</{tag}>");
             }
             text.push_str("</pre></dd>");
         }

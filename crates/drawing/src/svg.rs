@@ -143,9 +143,8 @@ fn folded(badges: &[Badge]) -> impl Iterator<Item = &Resource> {
 
 /// The signs of what happens to some resources, each once.
 fn marks(resources: &[Resource]) -> String {
-    let happens = |action: &Action| {
-        resources.iter().any(|resource| resource.action == Some(*action))
-    };
+    let happens =
+        |action: &Action| resources.iter().any(|resource| resource.action == Some(*action));
     let signs: String =
         Action::ALL.iter().filter(|action| happens(action)).map(|action| action.sign()).collect();
     if signs.is_empty() { signs } else { format!(" {signs}") }
@@ -263,7 +262,8 @@ fn write_box(text: &mut String, card: &Card, rect: Rect, live: bool) {
     );
     if !card.note.is_empty() {
         let note = escaped(&clipped(&card.note, NOTE_LETTERS));
-        let _ = write!(text, "<text class=\"note\" x=\"{}\" y=\"{}\">{note}</text>", x + 48, y + 36);
+        let _ =
+            write!(text, "<text class=\"note\" x=\"{}\" y=\"{}\">{note}</text>", x + 48, y + 36);
     }
     let mut left = x + 8;
     let shown = if card.badges.len() > BADGES { BADGES - 1 } else { BADGES };
@@ -273,7 +273,8 @@ fn write_box(text: &mut String, card: &Card, rect: Rect, live: bool) {
     }
     let rest = card.badges.len().saturating_sub(shown);
     if rest > 0 {
-        let _ = write!(text, "<text class=\"more\" x=\"{}\" y=\"{}\">+{rest}</text>", left + 4, y + 60);
+        let _ =
+            write!(text, "<text class=\"more\" x=\"{}\" y=\"{}\">+{rest}</text>", left + 4, y + 60);
     }
     if let Some(action) = action {
         let _ = write!(
