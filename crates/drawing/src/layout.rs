@@ -158,6 +158,8 @@ struct Grid<'a> {
     inside: Vec<Inside>,
     /// All boxes in each frame, at any depth.
     within: Vec<BTreeSet<usize>>,
+    /// The gaps between the columns of each frame.
+    gutters: Vec<Vec<i32>>,
     frames: Vec<Rect>,
     boxes: Vec<Rect>,
 }
@@ -213,6 +215,7 @@ impl<'a> Grid<'a> {
             ends,
             inside: columns.into_iter().zip(apart).map(split).collect(),
             within,
+            gutters: vec![Vec::new(); page + 1],
             frames: vec![Rect::default(); page + 1],
             boxes: vec![Rect::default(); drawing.boxes.len()],
         }
@@ -376,6 +379,7 @@ impl<'a> Grid<'a> {
         }
         apart.iter().for_each(|at| self.size_box(*at));
         let gutters = self.gutters(frame);
+        self.gutters[frame].clone_from(&gutters);
         let wide = |column: &Vec<Child>| {
             column.iter().map(|child| self.rect(*child).w).max().unwrap_or_default()
         };
@@ -423,7 +427,7 @@ impl<'a> Grid<'a> {
         let page = frame == self.drawing.frames.len();
         let pad = if page { 0 } else { PAD };
         let Inside { columns, apart } = self.inside[frame].clone();
-        let gutters = self.gutters(frame);
+        let gutters = self.gutters[frame].clone();
         let widths: Vec<i32> = columns
             .iter()
             .map(|column| column.iter().map(|child| self.rect(*child).w).max().unwrap_or_default())

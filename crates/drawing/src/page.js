@@ -226,6 +226,7 @@
   // Paper is light, shows everything of the drawing, and what differs.
   let before = null;
   addEventListener('beforeprint', () => {
+    close();
     before = [document.documentElement.dataset.theme, all('details.resource').filter(entry => entry.open)];
     document.documentElement.dataset.theme = 'light';
     entries.forEach(entry => { entry.open = 'differs' in entry.dataset; });

@@ -22,7 +22,8 @@ pub fn html(drawing: &Drawing) -> String {
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
          style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; \
          form-action 'none'\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}{PAGE_STYLE}</style>\n</head>\n<body>\n"
+         <title>{title}</title>\n<style>\n{STYLE}{PAGE_STYLE}</style>\n</head>\n<body{}>\n",
+        if drawing.is_plan { " class=\"plan\"" } else { "" },
     );
     let _ = writeln!(
         text,

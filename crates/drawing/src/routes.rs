@@ -33,8 +33,43 @@ const TURNS: [(i32, i32); 4] = [(1, 0), (0, 1), (-1, 0), (0, -1)];
 /// The way of a flow as points of the grid.
 type Way = Vec<(i32, i32)>;
 
-/// The flows that run through a point, each with whether it runs across or down there.
-type Use = BTreeMap<(i32, i32), Vec<(usize, bool)>>;
+/// The flows that run through each point, each with whether it runs across or down there.
+struct Use {
+    columns: i32,
+    points: Vec<Vec<(usize, bool)>>,
+}
+
+impl Use {
+    fn new(map: &Map) -> Self {
+        Self { columns: map.columns, points: vec![Vec::new(); map.blocked.len()] }
+    }
+
+    fn number(&self, (x, y): (i32, i32)) -> Option<usize> {
+        let inside = (0..self.columns).contains(&x) && y >= 0;
+        inside.then(|| usize::try_from(y * self.columns + x).unwrap_or(usize::MAX))
+    }
+
+    fn at(&self, point: (i32, i32)) -> &[(usize, bool)] {
+        self.number(point).and_then(|at| self.points.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    fn take(&mut self, flow: usize, way: &[(i32, i32)]) {
+        for (point, across) in steps(way) {
+            let here = self.number(point).and_then(|at| self.points.get_mut(at));
+            if let Some(here) = here.filter(|here| !here.contains(&(flow, across))) {
+                here.push((flow, across));
+            }
+        }
+    }
+
+    fn leave(&mut self, flow: usize, way: &[(i32, i32)]) {
+        for (point, _) in steps(way) {
+            if let Some(here) = self.number(point).and_then(|at| self.points.get_mut(at)) {
+                here.retain(|(one, _)| *one != flow);
+            }
+        }
+    }
+}
 
 struct Map {
     columns: i32,
@@ -106,18 +141,23 @@ pub(crate) fn ways(
     };
     let mut order: Vec<usize> = (0..ends.len()).filter(|at| ends[*at].is_some()).collect();
     order.sort_by_key(|at| (flows[*at].quiet, ends[*at].map(far), *at));
-    let mut used = Use::new();
+    let mut used = Use::new(&map);
     let mut found: Vec<Option<Way>> = vec![None; ends.len()];
     // Once more with all others in view: the first ways were chosen blindly.
     for _ in 0..2 {
         for at in &order {
             if let Some(way) = &found[*at] {
-                leave(&mut used, *at, way);
+                used.leave(*at, way);
             }
             let Some((from, to)) = ends[*at] else { continue };
-            let way = search(&map, field, (from, to), &used, ends);
+            // Only where another line leads to the same box may a step cost less.
+            let joins = |(other, way): (usize, &Option<Way>)| {
+                way.is_some() && other != *at && ends[other].is_some_and(|other| other.1 == to)
+            };
+            let least = if found.iter().enumerate().any(joins) { SHARED } else { STEP };
+            let way = search(&map, field, (from, to), &used, (ends, least));
             if let Some(way) = &way {
-                take(&mut used, *at, way);
+                used.take(*at, way);
             }
             found[*at] = way;
         }
@@ -133,30 +173,13 @@ fn steps(way: &[(i32, i32)]) -> impl Iterator<Item = ((i32, i32), bool)> + '_ {
     })
 }
 
-fn take(used: &mut Use, flow: usize, way: &[(i32, i32)]) {
-    for (point, across) in steps(way) {
-        let here = used.entry(point).or_default();
-        if !here.contains(&(flow, across)) {
-            here.push((flow, across));
-        }
-    }
-}
-
-fn leave(used: &mut Use, flow: usize, way: &[(i32, i32)]) {
-    for (point, _) in steps(way) {
-        if let Some(here) = used.get_mut(&point) {
-            here.retain(|(one, _)| *one != flow);
-        }
-    }
-}
-
 /// The cheapest way between two boxes (A*). The points are all steps of it.
 fn search(
     map: &Map,
     field: &Field<'_>,
     (from, to): (usize, usize),
     used: &Use,
-    ends: &[Option<(usize, usize)>],
+    (ends, least): (&[Option<(usize, usize)>], u32),
 ) -> Option<Way> {
     let starts = doors(field.boxes[from], true);
     let goals = doors(field.boxes[to], false);
@@ -166,7 +189,7 @@ fn search(
     let mut open = BinaryHeap::new();
     let guess = |(x, y): (i32, i32)| {
         let near = goals.iter().map(|(_, (gx, gy))| x.abs_diff(*gx) + y.abs_diff(*gy)).min();
-        near.unwrap_or_default() * SHARED
+        near.unwrap_or_default() * least
     };
     let key = |at: usize, turn: usize| at * 4 + turn;
     for (turn, (_, outside)) in starts.iter().enumerate() {
@@ -210,7 +233,7 @@ fn search(
             price += if map.covered[there] { COVERED } else { 0 };
             price += friction(used, ends, (from, to), point, across);
             let meets = |kin: fn((usize, usize), (usize, usize)) -> bool| {
-                used.get(&point).into_iter().flatten().any(|(flow, runs)| {
+                used.at(point).iter().any(|(flow, runs)| {
                     *runs == across && ends[*flow].is_some_and(|other| kin(other, (from, to)))
                 })
             };
@@ -257,7 +280,7 @@ fn friction(
     across: bool,
 ) -> u32 {
     let mut price = 0;
-    for (flow, runs) in used.get(&(x, y)).into_iter().flatten() {
+    for (flow, runs) in used.at((x, y)) {
         price += match (is_kin(ends[*flow], own), *runs == across) {
             (true, true) => 0,
             (true, false) => CROSS / 3,
@@ -267,7 +290,7 @@ fn friction(
     }
     let beside = |by: &i32| {
         let side = if across { (x, y + by) } else { (x + by, y) };
-        used.get(&side).is_some_and(|here| here.iter().any(|(_, runs)| *runs == across))
+        used.at(side).iter().any(|(_, runs)| *runs == across)
     };
     let close = [-1, 1].iter().filter(|by| beside(by)).count() * 2;
     let near = [-2, 2].iter().filter(|by| beside(by)).count();

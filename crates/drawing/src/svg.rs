@@ -48,11 +48,11 @@ pub(crate) fn inline(drawing: &Drawing) -> String {
 
 fn contents(text: &mut String, drawing: &Drawing, layout: &Layout, live: bool) {
     for (id, class) in [("arrow", "tip"), ("arrow-quiet", "tip quiet"), ("arrow-hot", "tip hot")] {
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<marker id=\"{id}\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" \
              markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\">\
-             <path class=\"{class}\" d=\"M0 .5L8 4L0 7.5z\"/></marker>\n"
+             <path class=\"{class}\" d=\"M0 .5L8 4L0 7.5z\"/></marker>"
         );
     }
     for (at, frame) in drawing.frames.iter().enumerate() {
