@@ -24,6 +24,7 @@ mod check;
 mod completions;
 mod confirm;
 mod destroy;
+mod diagram;
 mod env;
 mod environment;
 mod error;
@@ -165,6 +166,7 @@ enum Command {
     Outputs(outputs::Args),
     Status(status::Args),
     Check(check::Args),
+    Diagram(diagram::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -223,6 +225,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
+        Command::Diagram(args) => diagram::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

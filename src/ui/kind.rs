@@ -137,6 +137,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         service,
         summary,
         notes,
+        // A drawing shows it.
+        drawn: _,
         // What the blueprint is drawn by is told where the config is.
         names: _,
         may_share_name: _,

@@ -117,8 +117,8 @@ fn help_and_explanations() {
     let folder = shop();
     check("help", &folder.run("--help"));
     for command in [
-        "plan", "apply", "destroy", "validate", "outputs", "status", "check", "graph", "explain",
-        "sandbox",
+        "plan", "apply", "destroy", "validate", "outputs", "status", "check", "diagram", "graph",
+        "explain", "sandbox",
     ] {
         let ran = folder.run(&format!("{command} --help"));
         ran.expect(0, command);

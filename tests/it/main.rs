@@ -23,6 +23,7 @@ mod cli_support;
 mod cloudwatch;
 mod costexplorer;
 mod databases;
+mod diagram;
 mod docs;
 mod dynamodb;
 mod ec2;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::drawn::Drawn;
 use super::naming::NameRule;
 use super::permit::Permit;
 use super::scope::Scope;
@@ -31,6 +32,8 @@ pub struct Meta {
     pub summary: &'static str,
     /// What AWS does that a user should know; sentences for `explain` and the docs.
     pub notes: &'static [&'static str],
+    /// How a drawing of the architecture shows it.
+    pub drawn: Drawn,
     /// What AWS demands of its names, if it has names of its own.
     pub names: Option<NameRule>,
     /// Whether several may have the same name, because it is named after what it joins.
@@ -137,6 +140,7 @@ impl Meta {
             service,
             summary,
             notes: &[],
+            drawn: Drawn::USED,
             names: None,
             may_share_name: false,
             arn: None,

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod desired;
 pub mod document;
+pub mod drawn;
 pub mod error;
 pub mod live;
 pub mod meta;

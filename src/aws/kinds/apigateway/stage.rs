@@ -24,6 +24,7 @@ use convert::{Around, MARK, deployments, to_live};
 pub(crate) use execution_log::ExecutionLog;
 use execution_log::of_canary;
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -119,6 +120,7 @@ pub(crate) struct Throttle {
 
 impl Resource for Stage {
     const META: Meta = Meta {
+        drawn: Drawn::badge("stage", "stage", &["api"]),
         notes: &[
             "It gets a new deployment exactly when the API differs from the deployed one; payctl \
              deletes its own old deployments.",

@@ -20,11 +20,13 @@ use aws_sdk_autoscaling::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -118,6 +120,7 @@ const TAGGED: &str = "auto-scaling-group";
 
 impl Resource for Group {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Compute, "fleet", "fleet").with(flows),
         notes: &[
             "payctl manages the number of instances only if no policy scales the group.",
             "payctl waits until the instances of a new group are in service, and reports why one \
@@ -485,4 +488,9 @@ impl Group {
             || self.template_version != was.template_version
             || self.health_check != was.health_check
     }
+}
+
+/// What its target groups pass on.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::into(spec, "/target_groups", "")
 }

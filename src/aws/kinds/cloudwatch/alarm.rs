@@ -19,6 +19,7 @@ use super::metric::{metric_of, queries, to_dimensions, to_queries};
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -71,6 +72,7 @@ pub(crate) enum Watches {
 
 impl Resource for Alarm {
     const META: Meta = Meta {
+        drawn: Drawn::badge("alarm", "alarm", &["watches"]),
         notes: &[
             "A change overwrites the whole alarm, which keeps its state.",
             "A topic with a customer key receives messages only if the policies of the topic and \

@@ -25,6 +25,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::tables::Stream;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -152,6 +153,7 @@ pub(crate) enum Encryption {
 
 impl Resource for Table {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "table", "table"),
         notes: &[
             "AWS makes one change at a time: payctl adds and removes each index in a separate \
              step, and so changes encryption, expiry and backups.",

@@ -17,6 +17,7 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
 use crate::aws::clients::Aws;
@@ -24,6 +25,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::services::{PropagateTags, Stage, Strategy};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -173,6 +175,7 @@ const BATCH: usize = 10;
 
 impl Resource for Service {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Compute, "container", "service").with(flows),
         notes: &[
             "payctl waits for a deployment only if `wait_until_stable` is set.",
             "A deleted service first drains for the deregistration delay of its target group; its \
@@ -494,6 +497,16 @@ fn reason(found: &Described, failed: &Rolled) -> String {
         Some(event) => format!("{reason} Last event: {event}"),
         None => reason.to_owned(),
     }
+}
+
+/// What its target groups pass on.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let ports = spec.get("load_balancers").and_then(Value::as_array);
+    let into = |balancer: &Value| {
+        let port = balancer.get("port").map(|port| format!("port {port}")).unwrap_or_default();
+        Flow::into(balancer, "/target_group", &port)
+    };
+    ports.into_iter().flatten().flat_map(into).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::types::{Certificate, Listener as AwsListener};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::convert::to_live;
 pub(crate) use self::moved::Mover;
@@ -23,6 +24,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -120,6 +122,7 @@ pub(crate) struct Respond {
 
 impl Resource for Listener {
     const META: Meta = Meta {
+        drawn: Drawn::badge("door", "listener", &["load_balancer"]).with(flows),
         notes: &[
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
@@ -386,4 +389,11 @@ async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> 
     let send = aws.elasticloadbalancingv2.describe_listeners().listener_arns(arn).send();
     let answer = send.await.map_err(op("DescribeListeners")).or_gone()?;
     Ok(answer.and_then(|answer| answer.listeners?.into_iter().next()))
+}
+
+/// Where it sends what no rule takes.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let name = |field: &str| spec.get(field).map(Value::to_string).unwrap_or_default();
+    let label = format!("{} :{}", name("protocol").trim_matches('"'), name("port"));
+    Flow::out(spec, "/action", &label)
 }

@@ -22,6 +22,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -104,6 +105,7 @@ const LAMBDA: &str = "lambda";
 
 impl Resource for TargetGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("target", "target group", &[]),
         notes: &[
             "Protocol, port, VPC and target type cannot be changed: payctl creates a group with a \
              new name, moves listeners and services to it, and deletes the old one.",

@@ -31,6 +31,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
@@ -110,6 +111,7 @@ impl Alias {
 
 impl Resource for Alias {
     const META: Meta = Meta {
+        drawn: Drawn::badge("version", "alias", &["function"]),
         notes: &[
             "A change of the function changes the alias in the same plan. payctl publishes a \
              version of the changed function, or finds the version that has the same code and \

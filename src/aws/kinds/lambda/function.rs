@@ -24,6 +24,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -100,6 +101,7 @@ impl Function {
 
 impl Resource for Function {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Compute, "function", "function").with(flows),
         notes: &[
             "payctl builds its package from the source folder. The same files have the same \
              digest on every machine, and payctl does not deploy a function whose digest is \
@@ -453,4 +455,9 @@ async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
         Err(error) if error.passes() => Err(error),
         Err(_) => Ok(false),
     }
+}
+
+/// Where calls go that failed for good.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/dead_letter", "failed calls")
 }

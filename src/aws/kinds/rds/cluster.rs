@@ -21,6 +21,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -132,6 +133,7 @@ const ENGINE: &str = "aurora-postgresql";
 
 impl Resource for Cluster {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "database", "database"),
         notes: &[
             "AWS sets the user and the password from the secret when it creates the cluster; \
              later only the secret's rotation changes the password.",

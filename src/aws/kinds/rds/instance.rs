@@ -15,6 +15,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -58,6 +59,7 @@ const ENGINE: &str = "aurora-postgresql";
 
 impl Resource for Instance {
     const META: Meta = Meta {
+        drawn: Drawn::badge("instance", "instance", &["cluster"]),
         notes: &[
             "AWS chooses the writer: at first the first instance, later by the promotion tiers.",
             "A change of the class restarts the instance; if there is a second one, the cluster \

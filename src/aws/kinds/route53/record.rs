@@ -17,6 +17,7 @@ use super::common::{self, Zone};
 use crate::aws::clients::Aws;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -50,6 +51,7 @@ const TTL: i64 = 300;
 
 impl Resource for Record {
     const META: Meta = Meta {
+        drawn: Drawn::badge("record", "DNS record", &["target"]),
         notes: &[
             "A record cannot have tags. payctl writes a TXT record beside it, below `_payctl` of the \
              zone, which names the owner and the target. Everybody can read it.",

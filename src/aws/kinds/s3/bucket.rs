@@ -19,12 +19,13 @@ use aws_sdk_s3::types::{
 use futures::future::{FutureExt, try_join_all};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, is_elsewhere, is_no_bucket, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -108,6 +109,7 @@ pub(crate) struct AccessLog {
 
 impl Resource for Bucket {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "bucket", "bucket").with(flows),
         notes: &[
             "Bucket names are unique across all AWS accounts.",
             "ACLs are off: the bucket's owner owns every object.",
@@ -506,4 +508,9 @@ fn is_reserved(name: &str) -> bool {
     let suffixes = ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"];
     prefixes.iter().any(|prefix| name.starts_with(prefix))
         || suffixes.iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// The records of its requests.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/access_log/bucket", "access log").into_iter().map(Flow::implied).collect()
 }

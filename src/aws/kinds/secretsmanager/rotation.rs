@@ -13,12 +13,14 @@ use aws_sdk_secretsmanager::primitives::{DateTime, DateTimeFormat as Format};
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::secret::{Secret, described, from_tags, listed};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, schedule};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -53,6 +55,7 @@ pub(crate) fn every(days: u32) -> String {
 
 impl Resource for Rotation {
     const META: Meta = Meta {
+        drawn: Drawn::badge("trigger", "rotation", &["secret"]).with(flows),
         notes: &[
             "AWS rotates the password only on the schedule, not when the rotation is set up. It \
              tests the function at once but does not wait for the result: watch the function's \
@@ -232,6 +235,12 @@ fn to_live(secret: DescribeSecretOutput) -> Option<Live<Rotation>> {
         tags: Tags::new(),
         phase: Phase::Ready,
     })
+}
+
+/// When the secret calls its function.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let when = spec.get("schedule").and_then(Value::as_str).map(schedule).unwrap_or_default();
+    Flow::out(spec, "/function", &when)
 }
 
 #[cfg(test)]

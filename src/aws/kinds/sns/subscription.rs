@@ -20,6 +20,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, End, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -65,6 +66,7 @@ const PENDING: &str = "pending:";
 
 impl Resource for Subscription {
     const META: Meta = Meta {
+        drawn: Drawn::badge("mail", "subscription", &["topic"]).with(flows),
         notes: &[
             "E-mail and HTTPS endpoints must confirm. Until then payctl counts the subscription \
              as present, and does not subscribe again.",
@@ -383,6 +385,16 @@ impl Subscription {
         }
         changes
     }
+}
+
+/// Who is told: a resource, or somebody outside.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let protocol = spec.get("protocol").and_then(Value::as_str).unwrap_or_default();
+    let inside = Flow::out(spec, "/endpoint", "messages");
+    let outside = spec.get("endpoint").and_then(Value::as_str);
+    let outside =
+        outside.map(|to| Flow::new(End::Here, End::Outside("people", to.to_owned()), protocol));
+    inside.into_iter().chain(outside).collect()
 }
 
 #[cfg(test)]

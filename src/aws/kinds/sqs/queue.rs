@@ -13,12 +13,13 @@ use aws_sdk_cloudwatch::types::{Dimension, Statistic};
 use aws_sdk_sqs::types::QueueAttributeName as Key;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -83,6 +84,7 @@ pub(crate) struct Redrive {
 
 impl Resource for Queue {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Messages, "queue", "queue").with(flows),
         notes: &[
             "The name of a deleted queue is free after 60 seconds; payctl waits for it.",
             "Changes take effect within 60 seconds, a change of the retention within 15 minutes.",
@@ -451,6 +453,13 @@ fn redrive(text: &str) -> Option<Redrive> {
         target: fields.get("deadLetterTargetArn")?.as_str()?.into(),
         max_receives: u32::try_from(max_receives).ok()?,
     })
+}
+
+/// Where messages go that nobody could handle.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let tries = spec.pointer("/redrive/max_receives").and_then(Value::as_u64);
+    let label = tries.map(|tries| format!("dead letters after {tries} tries")).unwrap_or_default();
+    Flow::out(spec, "/redrive/target", &label)
 }
 
 #[cfg(test)]
