@@ -197,7 +197,7 @@ async fn course<T>(road: &dyn Traffic, work: impl Future<Output = T>) -> (T, Vec
         }
         tokio::select! {
             done = &mut work => return (done, seen),
-            () = tokio::time::sleep(Duration::from_millis(500)) => {}
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
         }
     }
 }
@@ -210,7 +210,7 @@ fn moments(seed: u64) -> (Duration, Duration) {
 
 #[test]
 fn an_apply_at_any_moment_of_a_shift_moves_no_traffic() {
-    for seed in 0..16 {
+    for seed in 0..8 {
         let is_rule = seed % 2 == 1;
         let (before, after) = (
             sides_of(is_rule, str::to_owned),
@@ -251,7 +251,7 @@ fn an_apply_at_any_moment_of_a_shift_moves_no_traffic() {
 
 #[test]
 fn a_release_at_any_moment_of_a_shift_moves_no_calls() {
-    for seed in 0..16 {
+    for seed in 0..8 {
         block_on(async {
             let sandbox = Sandbox::in_memory();
             super::release(&sandbox, 512).await;
