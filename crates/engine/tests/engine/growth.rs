@@ -130,7 +130,7 @@ fn environment(count: usize, uses: &dyn Fn(usize) -> Vec<usize>, reversed: bool)
         |at: usize| if reversed { format!("r{:06}", count - at) } else { format!("r{at:06}") };
     let address = |at: usize| {
         let kind = if at + 1 == count { LATE.kind } else { PLAIN.kind };
-        Address::new(kind, &name(at))
+        Address::new(kind, name(at))
     };
     for at in 0..count {
         let links: Vec<Address> = uses(at).into_iter().map(address).collect();
