@@ -467,8 +467,8 @@ json = { validated = true }
 "#;
 
 fn results(out: &str) -> Vec<Value> {
-    let lines = out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let line = lines.filter(|line| line["type"] == "checks").last().expect("a line of results");
+    let mut lines = out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.rfind(|line| line["type"] == "checks").expect("a line of results");
     line["checks"].as_array().expect("results").clone()
 }
 

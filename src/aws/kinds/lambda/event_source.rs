@@ -25,7 +25,6 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::Meta;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Ref, Text};
-use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// A source of events.
