@@ -249,7 +249,7 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
         component: hostile(random).replace('\n', ""),
         refs: [needed].into(),
     };
-    for format in [Format::Dot, Format::Mermaid, Format::Svg] {
+    for format in [Format::Dot, Format::Mermaid] {
         people.push(graph::text(std::slice::from_ref(&node), format));
     }
     line(&graph::json(&[node]));
