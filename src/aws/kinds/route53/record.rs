@@ -70,7 +70,7 @@ impl Resource for Record {
         permits: &[
             Permit::look(&["route53:ListHostedZones"], &["*"]),
             Permit::look(&["route53:ListResourceRecordSets"], &["route53:::hostedzone/*"]),
-            Permit::watch(&["route53:GetChange"], &["route53:::change/*"]),
+            Permit::set(&["route53:GetChange"], &["route53:::change/*"]),
             Permit::set(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
             Permit::delete(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
         ],
