@@ -16,7 +16,7 @@ pub(super) struct Args {
     /// Write the plan to a file, for `payctl apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Write the plan to a file as a page for a browser: the architecture with its changes
+    /// Write the plan as a page for a browser, with the architecture
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Exit with 2 if there are changes

@@ -177,7 +177,7 @@ mod tests {
     fn results_are_shown_by_component() {
         insta::assert_snapshot!(text(&outcomes(), Style::PLAIN), @r#"
         queues
-          failed   sqs.queue/payments      it answers  1 < 2 & \u{1b}[31m "x"
+          failed   sqs.queue/payments      it answers  1 < 2 & ␛[31m\n"x"
           ok       sqs.queue/payments-dlq  it answers
 
         tables

@@ -7,6 +7,7 @@ mouse and by keys, on paper, and with the rules of axe.
 import json
 import pathlib
 import shutil
+import signal
 import sys
 
 import axe_playwright_python
@@ -185,13 +186,19 @@ def look(browser, folder, path):
             page.close()
 
 
+def too_long(*_):
+    sys.exit("the pages took longer than 15 minutes")
+
+
 def main():
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(15 * 60)
     folder = pathlib.Path(sys.argv[1])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=["--no-sandbox"])
         for page in sys.argv[2:]:
             look(browser, folder, pathlib.Path(page).resolve())
-            print(f"{page}: as it should be")
+            print(f"{page}: as it should be", flush=True)
         browser.close()
 
 
