@@ -148,6 +148,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text::shown;
     use super::*;
 
     fn outcome(component: &str, subject: &str, verdict: Verdict) -> Outcome {
@@ -175,9 +176,9 @@ mod tests {
 
     #[test]
     fn results_are_shown_by_component() {
-        insta::assert_snapshot!(text(&outcomes(), Style::PLAIN), @r#"
+        insta::assert_snapshot!(shown(Style::PLAIN, &text(&outcomes(), Style::PLAIN)), @r#"
         queues
-          failed   sqs.queue/payments      it answers  1 < 2 & ␛[31m\n"x"
+          failed   sqs.queue/payments      it answers  1 < 2 & \u{1b}[31m\n"x"
           ok       sqs.queue/payments-dlq  it answers
 
         tables

@@ -5,9 +5,11 @@ mouse and by keys, on paper, and with the rules of axe.
 """
 
 import json
+import os
 import pathlib
 import shutil
 import signal
+import subprocess
 import sys
 
 import axe_playwright_python
@@ -20,10 +22,17 @@ BOX = "#drawing .box[role=button]"
 
 
 def browser_path():
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    sys.exit("these tests need Chromium: install it with `apt-get install chromium`")
+    def found():
+        names = ("chromium", "chromium-browser", "google-chrome")
+        return next(filter(None, map(shutil.which, names)), None)
+
+    # In a container of Debian, root may install it, as pip installs Playwright.
+    if not found() and shutil.which("apt-get") and os.geteuid() == 0:
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-liberation"]
+        for command in (["apt-get", "update", "-qq"], install):
+            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=300)
+    return found() or sys.exit("these tests need Chromium: install it with `apt-get install chromium`")
 
 
 def expect(truth, said):

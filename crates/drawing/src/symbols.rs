@@ -133,6 +133,7 @@ pub(crate) const SYMBOLS: &[Symbol] = &[
     symbol("scale", Group::Compute, "M4 20L20 4M13 4h7v7M4 13v7h7"),
     symbol("secret", Group::Safety, "M5 11h14v10H5zM8 11V8a4 4 0 0 1 8 0v3M12 15v2"),
     symbol("shield", Group::Safety, "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z"),
+    symbol("stage", Group::Network, "M6 21V4h12l-3 4 3 4H6"),
     symbol("subnet", Group::Network, "M4 4h16v16H4zM4 12h16M12 4v16"),
     symbol("table", Group::Data, "M3 5h18v14H3zM3 10h18M9 5v14M3 14.500h18"),
     symbol(

@@ -142,7 +142,7 @@ impl Resource for Listener {
         transient: &[
             ("CertificateNotFound", ""),
             // A certificate that ACM has only just issued is not known as such everywhere.
-            ("UnsupportedCertificate", ""),
+            ("UnsupportedCertificate", "must have a fully-qualified domain name"),
             // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],

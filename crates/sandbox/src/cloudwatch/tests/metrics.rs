@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{World, alarm, ask, monitoring};
+use super::super::metrics::measure;
+use super::{REGION, World, alarm, ask, monitoring};
 
 fn described(world: &mut World) -> Value {
     monitoring(world, "DescribeAlarms", json!({})).unwrap()["MetricAlarms"][0].clone()
@@ -79,13 +80,8 @@ async fn alarms_follow_their_metrics() {
             "Dimensions": quiet["Dimensions"] }]);
         let namespace = quiet["Namespace"].as_str().unwrap();
         let input = json!({ "Namespace": namespace, "MetricData": data });
-        super::super::metrics::measure(
-            &mut world.cloudwatch,
-            "us-east-1",
-            &input,
-            world.base.now(),
-        )
-        .unwrap();
+        let now = world.base.now();
+        measure(&mut world.cloudwatch, REGION, &input, now).unwrap();
     };
     put(&mut world, 9.0);
     let period = quiet["Period"].as_u64().unwrap();
