@@ -1,5 +1,5 @@
 //! Drawings of an architecture. A [`Drawing`] goes in: frames, boxes, badges, flows, and the fields and
-//! changes of the resources. A picture ([`svg`]) or a page ([`html`]) comes out.
+//! changes of the resources. A picture ([`svg()`]) or a page ([`html`]) comes out.
 //!
 //! The same description always gives the same text. Nothing here knows a service, reads a file or asks
 //! the network, and a page needs nothing but itself.
