@@ -33,16 +33,8 @@ fn drawn(dir: &Path, env: &str) -> (Blueprint, Drawing) {
 
 /// How often each resource stands in a drawing.
 fn shown(drawing: &Drawing) -> BTreeMap<String, usize> {
-    let frames = drawing.frames.iter().flat_map(|frame| {
-        let cells = frame.cells.iter().map(|cell| &cell.resource);
-        let badges = frame.badges.iter().flat_map(|badge| &badge.resources);
-        frame.resource.iter().chain(cells).chain(badges)
-    });
-    let boxes = drawing.boxes.iter().flat_map(|card| {
-        card.resource.iter().chain(card.badges.iter().flat_map(|badge| &badge.resources))
-    });
     let mut shown = BTreeMap::new();
-    for resource in frames.chain(boxes) {
+    for resource in drawing.resources() {
         *shown.entry(resource.address.clone()).or_default() += 1;
     }
     shown

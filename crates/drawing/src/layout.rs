@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Card, Drawing, Flow, Frame};
 use crate::routes::{self, Field};
+use crate::text::clipped;
 
 /// The step of the grid on which lines run.
 pub(crate) const GRID: i32 = 8;
@@ -105,10 +106,7 @@ pub(crate) struct Layout {
 
 /// The text of a label, cut if it is too long.
 pub(crate) fn shown_label(flow: &Flow) -> String {
-    match flow.label.chars().count() {
-        0..=LONGEST => flow.label.clone(),
-        _ => flow.label.chars().take(LONGEST - 1).chain(['\u{2026}']).collect(),
-    }
+    clipped(&flow.label, LONGEST)
 }
 
 fn label_size(flow: &Flow) -> Option<(i32, i32)> {
@@ -116,10 +114,16 @@ fn label_size(flow: &Flow) -> Option<(i32, i32)> {
     (letters > 0).then_some((letters * LETTER / 2 + 10, LABEL))
 }
 
+/// Whether a drawing has so many flows that a better one costs too much time.
+pub(crate) fn is_large(flows: usize) -> bool {
+    flows > 100
+}
+
 /// Lays a drawing out.
 pub(crate) fn layout(drawing: &Drawing) -> Layout {
     let mut layout = Layout::default();
-    for more in 0..TRIES {
+    let tries = if is_large(drawing.flows.len()) { 1 } else { TRIES };
+    for more in 0..tries {
         let mut grid = Grid::new(drawing, more);
         grid.arrange();
         layout = grid.finish();
@@ -245,7 +249,9 @@ impl<'a> Grid<'a> {
             self.put(page, (MARGIN, MARGIN), false);
         }
         self.inside = best.1;
-        self.swap();
+        if !is_large(self.ends.len()) {
+            self.swap();
+        }
         self.settle();
     }
 

@@ -104,6 +104,8 @@ pub struct Card {
 pub struct Badge {
     /// The symbol.
     pub symbol: String,
+    /// What one of them is: `alarm`.
+    pub word: String,
     /// What they are, for one or several: `2 alarms`.
     pub label: String,
     /// The resources.
@@ -204,4 +206,19 @@ pub enum Line {
     Old(String),
     /// It will be so.
     New(String),
+}
+
+impl Drawing {
+    /// All resources, in the order of the drawing.
+    pub fn resources(&self) -> Vec<&Resource> {
+        let frames = self.frames.iter().flat_map(|frame| {
+            let cells = frame.cells.iter().map(|cell| &cell.resource);
+            let badges = frame.badges.iter().flat_map(|badge| &badge.resources);
+            frame.resource.iter().chain(cells).chain(badges)
+        });
+        let boxes = self.boxes.iter().flat_map(|card| {
+            card.resource.iter().chain(card.badges.iter().flat_map(|badge| &badge.resources))
+        });
+        frames.chain(boxes).collect()
+    }
 }

@@ -57,21 +57,8 @@ pub fn html(drawing: &Drawing) -> String {
     text
 }
 
-/// All resources of a drawing, in its order.
-fn resources(drawing: &Drawing) -> Vec<&Resource> {
-    let frames = drawing.frames.iter().flat_map(|frame| {
-        let cells = frame.cells.iter().map(|cell| &cell.resource);
-        let badges = frame.badges.iter().flat_map(|badge| &badge.resources);
-        frame.resource.iter().chain(cells).chain(badges)
-    });
-    let boxes = drawing.boxes.iter().flat_map(|card| {
-        card.resource.iter().chain(card.badges.iter().flat_map(|badge| &badge.resources))
-    });
-    frames.chain(boxes).collect()
-}
-
 fn controls(text: &mut String, drawing: &Drawing) {
-    let all = resources(drawing);
+    let all = drawing.resources();
     text.push_str("<div class=\"controls\" role=\"group\" aria-label=\"Controls\">\n");
     text.push_str(
         "<label>Search <input type=\"search\" id=\"search\" placeholder=\"name (press /)\" \
@@ -114,8 +101,7 @@ fn controls(text: &mut String, drawing: &Drawing) {
 fn legend(text: &mut String, drawing: &Drawing) {
     let mut symbols: BTreeMap<&str, String> = BTreeMap::new();
     for badge in drawing.boxes.iter().flat_map(|card| &card.badges) {
-        let name = badge.label.split_once(' ').map_or(badge.label.as_str(), |(_, name)| name);
-        let name = if badge.resources.len() > 1 { name.trim_end_matches('s') } else { name };
+        let name = &*badge.word;
         let names = symbols.entry(symbol_of(&badge.symbol).name).or_default();
         if !names.split(", ").any(|known| known == name) {
             let between = if names.is_empty() { "" } else { ", " };
@@ -144,7 +130,7 @@ fn legend(text: &mut String, drawing: &Drawing) {
 
 fn list(text: &mut String, drawing: &Drawing) {
     let mut components: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
-    for resource in resources(drawing) {
+    for resource in drawing.resources() {
         components.entry(&resource.component).or_default().push(resource);
     }
     text.push_str("<section id=\"resources\"><h2>Resources</h2>\n");

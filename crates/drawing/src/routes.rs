@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use crate::layout::{GRID, Rect, Route};
+use crate::layout::{GRID, Rect, Route, is_large};
 use crate::model::Flow;
 
 /// What lines must mind.
@@ -144,7 +144,8 @@ pub(crate) fn ways(
     let mut used = Use::new(&map);
     let mut found: Vec<Option<Way>> = vec![None; ends.len()];
     // Once more with all others in view: the first ways were chosen blindly.
-    for _ in 0..2 {
+    let passes = if is_large(ends.len()) { 1 } else { 2 };
+    for _ in 0..passes {
         for at in &order {
             if let Some(way) = &found[*at] {
                 used.leave(*at, way);

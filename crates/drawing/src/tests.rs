@@ -55,6 +55,7 @@ fn small() -> Drawing {
     queue.resource = Some(resource("a.queue/jobs", Some(Action::Create)));
     queue.badges = vec![Badge {
         symbol: "alarm".into(),
+        word: "alarm".into(),
         label: "2 alarms".into(),
         resources: vec![
             resource("a.alarm/old", Some(Action::Change)),
