@@ -202,10 +202,11 @@ impl Store {
 
     /// Puts another world in the place of this one.
     pub(crate) fn replace(&mut self, world: &mut World, new: World) -> Result<(), SandboxError> {
-        let before = std::mem::replace(world, new);
-        let Self::Disk(disk) = self else { return Ok(()) };
+        let Self::Disk(disk) = self else {
+            *world = new;
+            return Ok(());
+        };
         disk.locked(|disk| {
-            let new = std::mem::replace(world, before);
             disk.refresh(world)?;
             *world = new;
             disk.save(world, true)
@@ -255,8 +256,9 @@ impl Disk {
         }
         let since = if head.floor > open.seen { -1 } else { open.seen };
         open.seen = -1;
-        load(&open.database, state, world, since)?;
+        let loaded = load(&open.database, state, world, since);
         world.base.clock = clock;
+        loaded?;
         open.seen = head.turn;
         Ok(())
     }
@@ -282,12 +284,15 @@ impl Disk {
                 }
                 return Ok(());
             }
+            // A process that was killed may not have left word.
+            VERSION if matches!(self.earlier(), Ok(Some(_))) => self.leave_word()?,
             VERSION => {}
             found => return Err(SandboxError::Version { path: state.clone(), found }),
         }
         empty(world);
-        let rows_of_gone = load(&database, state, world, -1)?;
+        let loaded = load(&database, state, world, -1);
         world.base.clock = clock;
+        let rows_of_gone = loaded?;
         if rows_of_gone > 0 {
             let forget = "BEGIN; DELETE FROM things WHERE value IS NULL; \
                           UPDATE head SET floor = turn; COMMIT";
@@ -327,12 +332,15 @@ impl Disk {
             all.commit()
         });
         created.map_err(|error| refused("write", &self.state, &error))?;
+        // On the disk before anything replaces `state.json`.
+        empty_log(&database).map_err(|error| refused("write", &self.state, &error))?;
         self.keep_open(database, 1)
     }
 
     fn keep_open(&mut self, database: Connection, seen: i64) -> Result<(), SandboxError> {
-        let file = Identity::of(&self.state)?;
-        self.open = file.map(|file| Open { database, file, seen });
+        let gone = || failed("open", &self.state)(io::ErrorKind::NotFound.into());
+        let file = Identity::of(&self.state)?.ok_or_else(gone)?;
+        self.open = Some(Open { database, file, seen });
         Ok(())
     }
 
@@ -420,8 +428,7 @@ impl Drop for Disk {
             let Some(open) = disk.open.take().filter(|open| Some(open.file) == file) else {
                 return Ok(());
             };
-            let done = open.database.query_one("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            done.map_err(|error| refused("write", &disk.state, &error))
+            empty_log(&open.database).map_err(|error| refused("write", &disk.state, &error))
         });
         if let Err(error) = closed {
             tracing::debug!(%error, "the sandbox's log could not be emptied");
@@ -433,6 +440,11 @@ impl Drop for Disk {
 struct Head {
     turn: i64,
     floor: i64,
+}
+
+/// Puts what stands in the log into the database itself, and syncs it.
+fn empty_log(database: &Connection) -> rusqlite::Result<()> {
+    database.query_one("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 fn head(database: &Connection) -> rusqlite::Result<Head> {
