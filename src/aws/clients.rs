@@ -283,7 +283,7 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     }
     let mut config = loader.load().await;
     // An endpoint on this machine is neither FIPS nor dual-stack.
-    if config.endpoint_url().is_some_and(network::is_near) {
+    if config.endpoint_url().is_some_and(network::is_here) {
         let mut builder = config.into_builder();
         builder.set_use_fips(None).set_use_dual_stack(None);
         config = builder.build();

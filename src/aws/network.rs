@@ -142,16 +142,30 @@ pub(super) fn explain(op: &str, chain: &str) -> Option<OpError> {
 }
 
 /// Whether a URL leads to this machine, or no farther than its link.
-pub(super) fn is_near(url: &str) -> bool {
+fn is_near(url: &str) -> bool {
+    let is_link = match host(url).parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_link_local(),
+        Ok(IpAddr::V6(_)) => host(url).eq_ignore_ascii_case(METADATA_V6),
+        Err(_) => false,
+    };
+    is_link || is_here(url)
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_here(url: &str) -> bool {
+    let host = host(url);
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// The host of a URL, without its port.
+fn host(url: &str) -> &str {
     let host = authority(url);
-    let host = match host.strip_prefix('[') {
+    match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
-    };
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || host.eq_ignore_ascii_case(METADATA_V6),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -16,8 +17,13 @@ use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::interceptors::context::{Error, Output};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::ser_de::DeserializeResponse;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
+use aws_smithy_types::config_bag::ConfigBag;
+use tokio::sync::OnceCell;
 
 use super::clients::{Aws, Connection};
 use super::error::chain_of;
@@ -52,6 +58,8 @@ pub struct Answer {
     pub took: Duration,
 }
 
+/// The most bytes of an answer that are read.
+const MOST: usize = 1 << 20;
 /// The error of the sandbox for what it does not run.
 const NOT_RUN: &str = "NotImplementedInSandbox";
 /// The service that signed requests to APIs are for.
@@ -69,6 +77,8 @@ pub(super) struct Web {
     is_embedded: bool,
     /// The profile, which may name certificates to trust.
     profile: Option<String>,
+    /// The transport for this machine, once it was needed.
+    network: Arc<OnceCell<SharedHttpClient>>,
 }
 
 impl Web {
@@ -80,6 +90,7 @@ impl Web {
             endpoint: config.endpoint_url().map(str::to_owned),
             is_embedded: connection.transport.is_some(),
             profile: connection.profile.clone(),
+            network: Arc::default(),
         }
     }
 
@@ -96,7 +107,7 @@ impl Web {
                 let endpoint = endpoint.trim_end_matches('/');
                 Ok(format!("{endpoint}/_aws/{API}/{api}/{rest}"))
             }
-            (_, None) if self.is_stand_in() && !network::is_near(url) => {
+            (_, None) if self.is_stand_in() && !network::is_here(url) => {
                 let host = network::authority(url);
                 let why = format!("nothing answers for {host} at what stands in for AWS");
                 Err(Verdict::NotRun(why))
@@ -110,8 +121,9 @@ impl Web {
         if !self.is_embedded || api_of(url).is_some() {
             return Ok(self.transport.clone());
         }
-        let network = network::transport(self.profile.as_deref()).await;
-        network.map_err(|error| Verdict::Failed(error.to_string()))
+        let network = || network::transport(self.profile.as_deref());
+        let network = self.network.get_or_try_init(network).await;
+        network.cloned().map_err(|error| Verdict::Failed(error.to_string()))
     }
 }
 
@@ -243,23 +255,51 @@ async fn send(
             }
             Ok(request)
         })
-        .deserializer(|response: &HttpResponse| {
-            Ok::<_, OrchestratorError<Infallible>>(read(response))
-        })
+        .deserializer_impl::<Unread, Infallible>(Begin)
         .build();
-    operation.invoke(()).await.map_err(|error| {
+    let began = operation.invoke(()).await.map_err(|error| {
         let chain = chain_of(&error);
         let explained = network::explain("request", &chain).map(|error| error.message);
         Verdict::Failed(format!("no answer: {}", explained.unwrap_or(chain)))
-    })
+    });
+    let Unread { mut answer, mut body } = began?;
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|error| {
+            Verdict::Failed(format!("the answer broke off: {}", chain_of(&error)))
+        })?;
+        if answer.body.len() + part.len() > MOST {
+            return Err(Verdict::Failed("the answer is longer than 1 MiB".to_owned()));
+        }
+        answer.body.extend_from_slice(&part);
+    }
+    Ok(answer)
 }
 
-fn read(response: &HttpResponse) -> Answer {
-    // `NAME:URL` in some answers.
-    let error = response.headers().get("x-amzn-errortype");
-    let error = error.and_then(|error| error.split(':').next()).map(str::to_owned);
-    let body = response.body().bytes().unwrap_or_default().to_vec();
-    Answer { status: response.status().as_u16(), error, body, took: Duration::ZERO }
+/// An answer whose body nobody has read yet.
+#[derive(Debug)]
+struct Unread {
+    answer: Answer,
+    body: ByteStream,
+}
+
+/// Takes the beginning of an answer.
+#[derive(Debug)]
+struct Begin;
+
+impl DeserializeResponse for Begin {
+    fn deserialize_streaming_with_config(
+        &self,
+        response: &mut HttpResponse,
+        _: &ConfigBag,
+    ) -> Option<Result<Output, OrchestratorError<Error>>> {
+        // `NAME:URL` in some answers.
+        let error = response.headers().get("x-amzn-errortype");
+        let error = error.and_then(|error| error.split(':').next()).map(str::to_owned);
+        let status = response.status().as_u16();
+        let answer = Answer { status, error, ..Answer::default() };
+        let body = ByteStream::new(response.take_body());
+        Some(Ok(Output::erase(Unread { answer, body })))
+    }
 }
 
 #[cfg(test)]
@@ -299,11 +339,25 @@ mod tests {
         assert_eq!(embedded.address(STAGE), Ok(STAGE.to_owned()));
         assert_eq!(embedded.address(near), Ok(near.to_owned()));
         assert!(matches!(embedded.address(balancer), Err(Verdict::NotRun(_))));
+        let metadata = "http://169.254.169.254/latest/meta-data/";
+        assert!(matches!(embedded.address(metadata), Err(Verdict::NotRun(_))));
         let served = web(Some("http://127.0.0.1:4566/"), false);
         let at = "http://127.0.0.1:4566/_aws/execute-api/a1/dev/pay?x=1";
         assert_eq!(served.address(STAGE), Ok(at.to_owned()));
         assert_eq!(served.address(near), Ok(near.to_owned()));
         assert!(matches!(served.address(balancer), Err(Verdict::NotRun(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_without_end_is_not_read_to_it() {
+        static LONG: std::sync::LazyLock<String> =
+            std::sync::LazyLock::new(|| "x".repeat(MOST + 1));
+        let request = Request { method: "GET".into(), url: STAGE.into(), ..Request::default() };
+        let aws = connected(|_| Does::Answer(200, &LONG)).await;
+        let failed = aws.ask(&request).await;
+        assert_eq!(failed, Err(Verdict::Failed("the answer is longer than 1 MiB".into())));
+        let aws = connected(|_| Does::Answer(200, &LONG[1..])).await;
+        assert_eq!(aws.ask(&request).await.expect("an answer").body.len(), MOST);
     }
 
     #[tokio::test(start_paused = true)]
