@@ -404,6 +404,29 @@ fn the_end_of_the_last_alias_leaves_no_version_whatever_happens() {
     }
 }
 
+/// A delete that was cut off leaves the alias at the unpublished code, and so may a person.
+#[test]
+fn an_alias_of_the_unpublished_code_gets_a_version_whoever_owns_its_calls() {
+    for owner in [None, Some(("hold", json!(true))), Some(("shift", json!("pay")))] {
+        block_on(async {
+            let sandbox = Sandbox::in_memory();
+            let provider = sample_provider(&sandboxed(&sandbox)).await;
+            let mut blueprint = sample(&provider);
+            if let Some((field, value)) = &owner {
+                alias(&mut blueprint)[*field] = value.clone();
+            }
+            run(&provider, &blueprint, Purpose::Apply).await;
+            let lambda = Client::new(&by_hand(&sandbox));
+            let call = lambda.update_alias().function_name(FUNCTION).name("live");
+            call.function_version("$LATEST").send().await.expect("a change by hand");
+            run(&provider, &blueprint, Purpose::Apply).await;
+            let (_, named) = versions(&sandbox).await;
+            assert_eq!(named, "1", "{owner:?}");
+            expect_settled(&provider, &blueprint, "the way back to a version").await;
+        });
+    }
+}
+
 /// An environment with a function that has an alias, and with what may call it.
 const CONFIG: &str = r#"
 project = "pay"

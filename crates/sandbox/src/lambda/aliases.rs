@@ -245,7 +245,9 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     is_at(input, &changed.revision, "GetFunction/GetAlias")?;
     let before = changed.version.clone();
     changed.assign(function, region, name, input)?;
-    changed.left = None;
+    if text(input, "FunctionVersion").is_some() || weights(input).is_some() {
+        changed.left = None;
+    }
     if changed.version != before && function.provisioned.contains_key(alias) {
         provisioned::is_free(function, alias, &changed.version)?;
         changed.left = Some((before, now + takes));

@@ -146,6 +146,8 @@ impl Resource for Alias {
             ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
             ("InvalidParameterValueException", "greater than account's unreserved concurrency"),
             ("PreconditionFailedException", ""),
+            // A read no longer shows the weights that the last move has taken away.
+            ("InvalidParameterValueException", "Alias with weights"),
         ],
         arn: Some("lambda:{here}:function:{name}"),
         permits: &[
@@ -274,7 +276,7 @@ impl Resource for Alias {
     /// has only one again.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec;
-        let is_there = self.hold
+        let is_there = self.hold && now.is_published()
             || self.release == now.release
             || self.shift.is_some() && now.candidate.as_ref() == Some(&self.release);
         let provides = self.provisioned.filter(|calls| Some(*calls) != now.provisioned);
@@ -334,6 +336,12 @@ impl Resource for Alias {
 }
 
 impl Alias {
+    /// Whether it names a version. An alias of the unpublished code is one that a delete did not finish, or that
+    /// somebody pointed there.
+    fn is_published(&self) -> bool {
+        self.release != Release::default()
+    }
+
     /// Its description.
     fn words(&self) -> String {
         common::keeping(self.keep_versions.unwrap_or_default())
@@ -365,8 +373,9 @@ impl Alias {
             common::delete_version(aws, function, number).await?;
         }
         let (first, other) = match &self.shift {
-            Some(_) => (base, Some((version.to_string(), 0.0))),
-            None => (version.to_string(), None),
+            // An alias of the unpublished code cannot share its calls.
+            Some(_) if base != LATEST => (base, Some((version.to_string(), 0.0))),
+            _ => (version.to_string(), None),
         };
         let weights = other.into_iter().collect();
         let routing =
@@ -440,6 +449,9 @@ async fn describe(
     let calls =
         provisioned.as_ref().and_then(|found| found.requested_provisioned_concurrent_executions);
     let reason = provisioned.and_then(|found| found.status_reason);
+    let divided = weights(&alias);
+    // With provisioned concurrency AWS itself leaves all calls at the old version until the new one is ready.
+    let is_moving = calls.is_some() && divided.values().any(|weight| *weight >= 1.0);
     let name = common::qualified(function, alias.name());
     let outputs = [
         (Output::Arn, alias.alias_arn.clone().unwrap_or_default()),
@@ -458,7 +470,7 @@ async fn describe(
             ),
             failed_provisioning: (status == Some(ProvisionedConcurrencyStatusEnum::Failed))
                 .then(|| reason.unwrap_or_else(|| "AWS gave no reason".to_owned())),
-            weights: weights(&alias),
+            weights: divided,
             shift: None,
             hold: false,
             candidate: candidate.map(Release::of_configuration),
@@ -469,6 +481,7 @@ async fn describe(
             Some(ProvisionedConcurrencyStatusEnum::InProgress) => {
                 Phase::Pending("provisioning concurrency".to_owned())
             }
+            _ if is_moving => Phase::Pending("moving its calls to another version".to_owned()),
             _ => Phase::Ready,
         },
     })

@@ -2,6 +2,7 @@
 //! AWS would refuse that in the middle of an apply.
 
 use super::alias::Alias;
+use super::alias::moved::is_published;
 use crate::aws::preflight::{Check, Fate, Finding, Planned, Preflight, Subject};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
@@ -24,6 +25,9 @@ fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
 fn unlike(planned: &Planned<'_>) -> Option<Finding> {
     let alias = Alias::of(planned.address, &planned.want?.spec)?;
     let shift = alias.shift.filter(|_| planned.fate == Fate::Updated)?;
+    if planned.live.is_some_and(|live| !is_published(&live.spec)) {
+        return None;
+    }
     let differs = |field: &str| {
         planned.changed.iter().any(|path| {
             path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -86,9 +90,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::aws::kinds::lambda::release::Release;
     use crate::aws::resource::Resource as _;
     use payctl_engine::model::desired::Desired;
-    use payctl_engine::model::live::Tags;
+    use payctl_engine::model::live::{Live, Phase, Tags};
+    use payctl_engine::model::text::Outputs;
 
     #[test]
     fn a_shift_needs_versions_with_the_same_role_and_dead_letter_target() {
@@ -104,7 +110,7 @@ mod tests {
             tags_once: Tags::new(),
             after: BTreeSet::new(),
         };
-        let found = |spec: &Alias, changed: &[&'static str], fate| {
+        let found = |live: Option<&Live>, spec: &Alias, changed: &[&'static str], fate| {
             let want = of(spec);
             let changed = changed.to_vec();
             let planned = Planned {
@@ -113,7 +119,7 @@ mod tests {
                 fate,
                 changed,
                 want: Some(&want),
-                live: None,
+                live,
             };
             unlike(&planned).map(|found| match found {
                 Finding::Problem { because, .. } => because,
@@ -121,13 +127,22 @@ mod tests {
             })
         };
         let role =
-            found(&spec, &["release.memory", "release.role"], Fate::Updated).expect("a role");
+            found(None, &spec, &["release.memory", "release.role"], Fate::Updated).expect("a role");
         assert!(role.ends_with("this plan changes the role (dev.toml:1)"), "{role}");
-        let target = found(&spec, &["release.dead_letter"], Fate::Updated).expect("a target");
+        let target = found(None, &spec, &["release.dead_letter"], Fate::Updated).expect("a target");
         assert!(target.contains("changes the dead-letter target"), "{target}");
-        assert_eq!(found(&spec, &["release.role_arn", "release.code"], Fate::Updated), None);
-        assert_eq!(found(&spec, &["release.role"], Fate::Created), None);
+        assert_eq!(found(None, &spec, &["release.role_arn", "release.code"], Fate::Updated), None);
+        assert_eq!(found(None, &spec, &["release.role"], Fate::Created), None);
+        let unpublished = Alias { release: Release::default(), ..spec.clone() };
+        let nobody = Live {
+            id: "f:live".into(),
+            spec: serde_json::to_value(unpublished).unwrap(),
+            outputs: Outputs::new(),
+            tags: Tags::new(),
+            phase: Phase::Ready,
+        };
+        assert_eq!(found(Some(&nobody), &spec, &["release.role"], Fate::Updated), None);
         let plain = Alias { shift: None, ..spec };
-        assert_eq!(found(&plain, &["release.role"], Fate::Updated), None);
+        assert_eq!(found(None, &plain, &["release.role"], Fate::Updated), None);
     }
 }
