@@ -83,6 +83,13 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     session.explain_calls(cx);
     let failed = outcomes.iter().filter(|outcome| outcome.verdict.is_failed());
     let failed: Vec<&str> = failed.map(|outcome| outcome.subject.as_str()).collect();
+    if !outcomes.is_empty() && outcomes.iter().all(|one| matches!(one.verdict, Verdict::NotRun(_)))
+    {
+        let error = CliError::new(ErrorKind::User, "no check was run");
+        return Err(
+            error.because("nothing can be said of any of them; the results name the reasons")
+        );
+    }
     if failed.is_empty() {
         return Ok(exit::SUCCESS);
     }

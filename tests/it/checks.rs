@@ -283,6 +283,26 @@ fn a_stage_that_does_not_answer_fails() {
 }
 
 #[test]
+fn a_stage_whose_root_wants_a_key_is_not_judged() {
+    block_on(async {
+        let api = Deployed::of(Sandbox::in_memory(), "apigateway.stage", |blueprint| {
+            let role = Address::new("apigateway.account", "sample");
+            let more = needed(samples(&blueprint.scope), vec![role]);
+            blueprint.resources.extend(more.resources);
+            let address = Address::new("apigateway.rest_api", "sample");
+            let api = blueprint.resources.get_mut(&address).expect("the sample");
+            let routes = api.spec["routes"].as_object_mut().expect("routes");
+            let mut root = routes.values().next().expect("a route").clone();
+            root["api_key_required"] = json!(true);
+            root["authorization"] = json!("NONE");
+            routes.insert("ANY /".to_owned(), root);
+        })
+        .await;
+        expect_not_run(&api.check("apigateway.stage").await, "wants an API key");
+    });
+}
+
+#[test]
 fn a_rotation_that_did_not_happen_fails() {
     block_on(async {
         let secret = Deployed::fast("secretsmanager.rotation").await;

@@ -16,6 +16,7 @@ use super::common::{
     add_tags, delete_execution_log, execution_log, incomplete, our_apis, remove, remove_tags,
     replace,
 };
+use super::definition::resources;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -387,6 +388,9 @@ impl Resource for Stage {
         Ok(match cx.aws.ask(&request).await {
             Err(verdict) => verdict,
             Ok(Answer { status, error, .. }) => match error.as_deref() {
+                Some(FORBIDDEN) if root_wants_key(cx.aws, split(&live.id).0).await? => {
+                    Verdict::NotRun("its route on / wants an API key".into())
+                }
                 Some(FORBIDDEN) => Verdict::Failed(format!(
                     "{status} {FORBIDDEN}: the stage is not deployed, or refuses this machine"
                 )),
@@ -395,6 +399,15 @@ impl Resource for Stage {
             },
         })
     }
+}
+
+/// Whether the root of an API answers `OPTIONS` only to those who have an API key.
+async fn root_wants_key(aws: &Aws, api: &str) -> Result<bool, OpError> {
+    let all = resources(aws, api).await?;
+    let root = all.into_iter().find(|found| found.path() == Some("/"));
+    let methods = root.and_then(|root| root.resource_methods).unwrap_or_default();
+    let method = methods.get("OPTIONS").or_else(|| methods.get("ANY"));
+    Ok(method.and_then(|method| method.api_key_required).unwrap_or_default())
 }
 
 /// Deletes the deployments that payctl created and no stage uses any more.
