@@ -171,10 +171,10 @@ fn judged(settings: &Value, periods: usize, values: &[Option<(i64, f64)>]) -> Op
         _ if !can_alarm => Some(crossed(false)),
         "breaching" => Some(crossed(true)),
         "notBreaching" => Some(crossed(false)),
-        "ignore" => None,
         // Values are missing. The oldest of those that broke the threshold must be as old as the number
         // that makes an alarm, and no newer one may have kept it.
         _ if kept > 0 => Some(crossed(false)),
+        "ignore" => None,
         _ => {
             let oldest = values.iter().rev().position(|one| *one == broken.last().copied());
             oldest.filter(|place| place + 1 >= enough).map(|_| crossed(true))
@@ -241,6 +241,7 @@ mod tests {
     #[test]
     fn missing_values_count_as_the_alarm_says() {
         const NO: &str = "INSUFFICIENT_DATA";
+        const TREATED: [&str; 4] = ["missing", "ignore", "breaching", "notBreaching"];
         for (values, expected) in [
             ("0-X-X", ["OK", "OK", "OK", "OK"]),
             ("----0", ["OK", "OK", "OK", "OK"]),
@@ -249,16 +250,22 @@ mod tests {
             ("--X--", ["ALARM", "", "ALARM", "OK"]),
             ("----X", ["", "", "ALARM", "OK"]),
         ] {
-            let found = ["missing", "ignore", "breaching", "notBreaching"]
-                .map(|treated| state(values, &json!({ "TreatMissingData": treated })));
+            let found =
+                TREATED.map(|treated| state(values, &json!({ "TreatMissingData": treated })));
             assert_eq!(found, expected, "{values}");
         }
-        // Two of three.
-        let two = json!({ "DatapointsToAlarm": 2 });
-        for (values, expected) in
-            [("00X0X", "ALARM"), ("00X00", "OK"), ("--0X-", "OK"), ("---X-", "ALARM")]
-        {
-            assert_eq!(state(values, &two), expected, "{values}");
+        for (values, expected) in [
+            ("0-X-X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            ("00X0X", ["ALARM", "ALARM", "ALARM", "ALARM"]),
+            ("0-X--", ["OK", "OK", "ALARM", "OK"]),
+            ("----0", ["OK", "OK", "ALARM", "OK"]),
+            ("---X-", ["ALARM", "", "ALARM", "OK"]),
+        ] {
+            let found = TREATED.map(|treated| {
+                let more = json!({ "TreatMissingData": treated, "DatapointsToAlarm": 2 });
+                state(values, &more)
+            });
+            assert_eq!(found, expected, "two of three: {values}");
         }
     }
 
