@@ -65,8 +65,8 @@ impl Ground {
         traffic(provider.aws(), self.divider.clone(), from, to, Sources::default())
     }
 
-    /// Two of the faults at each call of a shift, so that each fault hits every third call. A run that dies is
-    /// followed by another one.
+    /// Two of the faults at each call of a shift, so that each fault hits every third call; all of them with
+    /// `PAYCTL_SWEEP=full`. A run that dies is followed by another one.
     fn survives_faults(&self) {
         let (first, calls) = block_on(async {
             let sandbox = self.restored();
@@ -77,8 +77,11 @@ impl Ground {
             (first, faults.calls())
         });
         assert!(calls.len() > first + 10, "{calls:?}");
+        let is_full = std::env::var("PAYCTL_SWEEP").is_ok_and(|cases| cases == "full");
         for call in first..=calls.len() {
-            for fault in [Fault::ALL[call % 6], Fault::ALL[(call + 3) % 6]] {
+            let two = vec![Fault::ALL[call % 6], Fault::ALL[(call + 3) % 6]];
+            let chosen = if is_full { Fault::ALL.to_vec() } else { two };
+            for fault in chosen {
                 let case = format!("{fault:?} at call {call}, {}", calls[call - 1]);
                 block_on(async {
                     let sandbox = self.restored();
