@@ -44,6 +44,7 @@ fn value_at(loaded: &Loaded, blueprint: &Blueprint, address: &str, pointer: &str
             return Value::Object(texts.collect()).pointer(pointer).cloned();
         }
         "count" => {
+            find_kind(pointer)?;
             let kinds = blueprint.resources.keys().map(|address| address.kind.as_str());
             return Some(json!(kinds.filter(|kind| *kind == pointer).count()));
         }
