@@ -20,6 +20,7 @@ use error::{CliError, ErrorKind};
 use signals::Signals;
 
 mod apply;
+mod comment;
 mod completions;
 mod confirm;
 mod destroy;
@@ -30,6 +31,7 @@ mod execute;
 pub mod exit;
 mod explain;
 mod graph;
+mod learned;
 mod outputs;
 mod plan;
 mod policy;
@@ -166,6 +168,7 @@ enum Command {
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
+    Comment(comment::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Env(env::Args),
@@ -223,6 +226,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),
+        Command::Comment(args) => wait(stoppable(cx, comment::run(cx, args))),
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Env(args) => env::run(cx, args),

@@ -1,7 +1,9 @@
-//! The text of a plan: by component, change by change, field by field.
+//! The text of a plan: causes first, each with its consequences.
 //!
-//! A pure function of the plan and a style. It never shows payctl's own tags; it lists the tags of
-//! every new resource once, at the top.
+//! The order is that of a reader's interest: what is refused, what loses data, what is replaced, changed,
+//! created, deleted. In short, the consequences of a change are counted below it, a new
+//! resource takes one line, and a long value shows only the lines that differ. A pure function of the
+//! plan and a view. It never shows payctl's own tags.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,24 +15,33 @@ use super::report::Block;
 use super::style::{Paint, Style, count, span, telling_id, words};
 use super::text::one_line;
 use super::value::{self, Line};
-use brief::{settings, wrapped};
+use brief::wrapped;
 use payctl_engine::diff::FieldChange;
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::meta::{Meta, Traffic};
 use payctl_engine::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
+use payctl_engine::outlook::{self, Estimate, Outlook, Undo};
 use payctl_engine::plan::{Action, Change, LeftAlone, Note, Plan, Purpose, Refused};
 use payctl_engine::survey::SurveyError;
 
-mod brief;
+pub(super) mod brief;
+pub(super) mod tree;
+
+use tree::{Section, Tree};
 
 /// How wide wrapped lines get.
 const WIDE: usize = 100;
 
-/// How much of new resources is shown. Changes are always shown field by field.
+/// In short: how many lines of one long value are shown, and how many fields of one change.
+const SHORT_VALUE: usize = 12;
+const SHORT_FIELDS: usize = 8;
+
+/// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// A line or two for each.
+    /// A line for each new resource, a count for consequences.
     Short,
-    /// Every field.
+    /// Every field of every change.
     Full,
 }
 
@@ -41,6 +52,32 @@ pub struct Effort {
     pub calls: usize,
     /// How long.
     pub elapsed: Duration,
+}
+
+/// How a plan is shown, and what is known besides it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// How it looks.
+    pub style: Style,
+    /// How much is shown.
+    pub detail: Detail,
+    /// What it took to make the plan, if it is worth saying.
+    pub effort: Option<Effort>,
+    /// The facts of the kinds.
+    pub kinds: &'a [&'static Meta],
+    /// What it will take to carry it out.
+    pub estimate: Option<&'a Estimate>,
+}
+
+impl View<'_> {
+    /// The facts of a change's kind.
+    pub(super) fn meta(&self, change: &Change) -> Option<&'static Meta> {
+        self.kinds.iter().find(|meta| meta.kind == change.address.kind).copied()
+    }
+
+    fn is_short(&self) -> bool {
+        self.detail == Detail::Short
+    }
 }
 
 /// How many changes of each sort a plan holds.
@@ -76,7 +113,8 @@ impl Counts {
 }
 
 /// The whole text, ending in the summary line.
-pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -> String {
+pub fn text(plan: &Plan, view: View<'_>) -> String {
+    let style = view.style;
     let mut text = String::new();
     let title = match plan.purpose {
         Purpose::Apply => "Plan for",
@@ -84,20 +122,28 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
     };
     line(&mut text, 0, &style.paint(Paint::Bold, &format!("{title} {}", plan.scope)));
     let common = common_tags(plan);
-    if !common.is_empty() {
+    if !common.is_empty() && !view.is_short() {
         line(&mut text, 0, "Tags on every new resource:");
         wrapped(&tag_list(&common), ",", WIDE).iter().for_each(|tags| line(&mut text, 2, tags));
-    }
-    for (component, changes) in by_component(plan) {
-        text.push('\n');
-        line(&mut text, 0, &style.paint(Paint::Bold, component));
-        for change in changes {
-            write_change(&mut text, change, &common, style, detail);
-        }
     }
     for refused in plan.refused.chunk_by(is_alike) {
         text.push('\n');
         text.push_str(&refusal(refused).text(style));
+    }
+    let tree = Tree::of(plan);
+    for section in Section::ALL {
+        let causes = tree.causes(section);
+        if causes.is_empty() {
+            continue;
+        }
+        text.push('\n');
+        let head = format!("{} ({})", section.title(), causes.len());
+        line(&mut text, 0, &style.paint(Paint::Bold, &head));
+        if view.is_short() && matches!(section, Section::Creates | Section::Deletes) {
+            write_lines(&mut text, &tree, &causes, view);
+        } else {
+            causes.iter().for_each(|cause| write_cause(&mut text, &tree, *cause, &common, view));
+        }
     }
     for note in &plan.notes {
         let Note { address, origin, text: said, hint } = note;
@@ -110,12 +156,36 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
         text.push_str(&left_alone(&plan.left_alone, style));
     }
     text.push('\n');
-    if detail == Detail::Short && plan.changes.iter().any(is_new) {
-        let note = "New resources are shown in short; -v shows every field.";
-        line(&mut text, 0, &style.paint(Paint::Dim, note));
+    if view.is_short() && !plan.changes.is_empty() {
+        line(
+            &mut text,
+            0,
+            &style.paint(Paint::Dim, "In short; -v shows every field and consequence."),
+        );
     }
-    line(&mut text, 0, &summary(plan, style, effort));
+    if let Some(estimate) = view.estimate.filter(|_| !plan.changes.is_empty()) {
+        line(&mut text, 0, &takes(plan, estimate));
+    }
+    line(&mut text, 0, &summary(plan, style, view.effort));
     text
+}
+
+/// `Takes about 11 m 20 s; the longest way: rds.cluster/main 5 m 00 s > ...`.
+pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
+    /// A step that takes less of the whole is not worth naming.
+    const WORTH: u32 = 20;
+    let total = estimate.total();
+    if total < Duration::from_secs(5) {
+        return "Takes some seconds.".to_owned();
+    }
+    let named = estimate.path.iter().filter(|step| estimate.lasts[**step] * WORTH >= total);
+    let named: Vec<String> = named
+        .map(|step| {
+            let change = &plan.changes[estimate.graph.steps[*step].change];
+            format!("{} {}", change.address, span(estimate.lasts[*step]))
+        })
+        .collect();
+    format!("Takes about {}. Critical path: {}.", span(total), named.join(" > "))
 }
 
 /// `Plan: 12 to create, 3 to change, 1 to replace, 0 to delete, 14 unchanged.` and the effort.
@@ -215,19 +285,141 @@ fn refusal(alike: &[Refused]) -> Block {
     }
 }
 
-fn by_component(plan: &Plan) -> BTreeMap<&str, Vec<&Change>> {
-    let mut components: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
-    for change in &plan.changes {
+/// New or deleted resources: a line for each, under their components.
+fn write_lines(text: &mut String, tree: &Tree<'_>, causes: &[usize], view: View<'_>) {
+    for (component, lines) in lines(tree, causes, view) {
+        line(text, 2, &view.style.paint(Paint::Bold, &component));
+        lines.lines().for_each(|one| line(text, 4, one));
+    }
+}
+
+/// The lines of new or deleted resources, by component.
+pub(super) fn lines(tree: &Tree<'_>, causes: &[usize], view: View<'_>) -> BTreeMap<String, String> {
+    let mut components: BTreeMap<String, String> = BTreeMap::new();
+    for cause in causes {
+        let change = tree.change(*cause);
         let component = match change.component.as_str() {
             "" => "no longer configured",
             known => known,
         };
-        components.entry(component).or_default().push(change);
+        let text = components.entry(component.to_owned()).or_default();
+        let shown = words(change.action);
+        let mut head = view.style.paint(shown.paint, &format!("{} {}", shown.mark, change.address));
+        let more = match (&change.want, change.action) {
+            (Some(want), Action::Create) => {
+                brief::asked(&want.spec, &change.name, view.meta(change))
+            }
+            _ => why(change).into_iter().collect(),
+        };
+        if !more.is_empty() {
+            let _ = write!(head, "  {}", view.style.paint(Paint::Dim, &more.join(", ")));
+        }
+        line(text, 0, &head);
+        if let (Action::Create, Some(why)) = (change.action, why(change)) {
+            line(text, 4, &why);
+        }
+        write_consequences(text, 4, tree, *cause, view);
     }
     components
 }
 
-fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style, detail: Detail) {
+/// A change with everything that it says, and its consequences, as a text of its own.
+pub(super) fn cause(tree: &Tree<'_>, cause: usize, view: View<'_>) -> String {
+    let mut text = String::new();
+    write_cause(&mut text, tree, cause, &Tags::new(), view);
+    text
+}
+
+/// `replaced because its subnet private-1 is replaced`.
+pub(super) fn why(change: &Change) -> Option<String> {
+    let because = change.because.as_ref()?;
+    // An update waits for AWS, and says so itself.
+    Some(match change.action {
+        Action::Update | Action::Create => because.clone(),
+        action => format!("{} because {because}", words(action).done),
+    })
+}
+
+/// A change with everything that it says, and its consequences below it.
+fn write_cause(text: &mut String, tree: &Tree<'_>, cause: usize, common: &Tags, view: View<'_>) {
+    write_change(text, 2, tree.change(cause), common, view);
+    write_effects(text, &tree.with_consequences(cause), view);
+    write_consequences(text, 6, tree, cause, view);
+    if !view.is_short() {
+        for consequence in tree.consequences(cause) {
+            write_change(text, 8, tree.change(consequence), common, view);
+            write_effects(text, &[tree.change(consequence)], view);
+        }
+    }
+}
+
+/// The consequences of a change, counted: `3 replaced: ec2.nat_gateway/nat-1, lambda.permissions x 2`.
+fn write_consequences(
+    text: &mut String,
+    indent: usize,
+    tree: &Tree<'_>,
+    cause: usize,
+    view: View<'_>,
+) {
+    for (action, named) in tree.counted(cause) {
+        let shown = words(action);
+        let number: usize = named.iter().map(|(_, number)| number).sum();
+        let head = format!("{} {number} {}:", shown.mark, shown.done);
+        let named: Vec<String> =
+            named.into_iter().map(|(name, number)| tree::times(&name, number)).collect();
+        let lines = wrapped(&named, ",", WIDE - indent);
+        for (at, some) in lines.iter().enumerate() {
+            let head = if at == 0 { view.style.paint(shown.paint, &head) } else { " ".repeat(4) };
+            line(text, indent, &format!("{head} {some}"));
+        }
+    }
+}
+
+/// What traffic notices, and whether the change can be taken back, if there is anything to say.
+fn write_effects(text: &mut String, changes: &[&Change], view: View<'_>) {
+    if let Some(effects) = effects(changes, view) {
+        line(text, 6, &view.style.paint(Paint::Warn, &effects));
+    }
+}
+
+/// `traffic: an outage of about 25 s; undo: no`; `None` if traffic notices nothing and all can be undone.
+pub(super) fn effects(changes: &[&Change], view: View<'_>) -> Option<String> {
+    let outlooks: Vec<Outlook> =
+        changes.iter().map(|change| outlook::of(change, view.meta(change))).collect();
+    let traffic = outlooks.iter().map(|one| one.traffic).max()?;
+    let undo = outlooks.iter().map(|one| one.undo).max()?;
+    let lasts = outlooks.iter().filter_map(|one| one.outage).max();
+    let mut effects = Vec::new();
+    if traffic != Traffic::Nothing {
+        effects.push(format!("traffic: {}", noticed(traffic, lasts)));
+    }
+    if undo != Undo::Yes {
+        effects.push(format!("undo: {}", undone(undo)));
+    }
+    (!effects.is_empty()).then(|| effects.join("; "))
+}
+
+/// What traffic notices, in words.
+pub(super) fn noticed(traffic: Traffic, lasts: Option<Duration>) -> String {
+    match (traffic, lasts) {
+        (Traffic::Nothing, _) => "nothing".to_owned(),
+        (Traffic::NewConnections, _) => "new connections".to_owned(),
+        (Traffic::Outage, Some(lasts)) => format!("an outage of about {}", span(lasts)),
+        (Traffic::Outage, None) => "an outage of what uses it".to_owned(),
+    }
+}
+
+/// Whether a change can be taken back, in words.
+pub(super) fn undone(undo: Undo) -> &'static str {
+    match undo {
+        Undo::Yes => "yes",
+        Undo::Restore => "with a restore",
+        Undo::No => "no",
+    }
+}
+
+fn write_change(text: &mut String, indent: usize, change: &Change, common: &Tags, view: View<'_>) {
+    let style = view.style;
     let shown = words(change.action);
     let mut head = style.paint(shown.paint, &format!("{} {}", shown.mark, change.address));
     let known_as = match (&change.action, &change.live) {
@@ -242,9 +434,10 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
             let _ = write!(head, "  {}", style.paint(Paint::Dim, &more));
         }
     }
-    line(text, 2, &head);
-    if let Some(because) = &change.because {
-        line(text, 6, &format!("because: {because}"));
+    line(text, indent, &head);
+    let indent = indent + 4;
+    if let Some(why) = why(change) {
+        line(text, indent, &why);
     }
     if change.action == Action::Replace {
         let order = if change.create_first {
@@ -252,52 +445,49 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
         } else {
             "the old one is deleted before the new one is created"
         };
-        line(text, 6, order);
+        line(text, indent, order);
     }
-    match &change.want {
-        Some(want) if detail == Detail::Short && is_new(change) => {
-            let all = settings(&want.spec, &change.name);
-            wrapped(&all, ",", WIDE).iter().for_each(|some| line(text, 6, some));
-        }
-        _ => write_fields(text, change, style),
-    }
+    write_fields(text, indent, change, view);
     let tags = new_tags(change, common);
     if !tags.is_empty() {
-        line(text, 6, &format!("tags: {}", tag_list(&tags).join(", ")));
+        line(text, indent, &format!("tags: {}", tag_list(&tags).join(", ")));
     }
     if let Some(lost) = &change.irreversible {
-        line(text, 6, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
+        line(text, indent, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
     }
     if let Some(regain) = &change.regain {
-        line(text, 6, &format!("recoverable: {regain}"));
+        line(text, indent, &format!("recoverable: {regain}"));
     }
 }
 
-/// Whether a change creates a resource that did not exist.
-fn is_new(change: &Change) -> bool {
-    change.action == Action::Create
-}
-
-fn write_fields(text: &mut String, change: &Change, style: Style) {
+fn write_fields(text: &mut String, indent: usize, change: &Change, view: View<'_>) {
+    let style = view.style;
     let fields: Vec<FieldChange> = match (&change.action, &change.want) {
         (Action::Delete, _) => Vec::new(),
         (Action::Create, Some(want)) if change.fields.is_empty() => as_fields(&want.spec),
         _ => change.fields.iter().filter_map(visible).collect(),
     };
+    let most = if view.is_short() { SHORT_FIELDS } else { usize::MAX };
+    let left_out = fields.len().saturating_sub(most);
     let shown: Vec<(String, Shape)> = fields
         .iter()
-        .map(|field| (field.path.clone(), shape(field, change.action, style)))
+        .take(most)
+        .map(|field| (field.path.clone(), shape(field, change.action, view)))
         .collect();
     let width = shown.iter().filter(|(_, shape)| matches!(shape, Shape::Short(_)));
     let width = width.map(|(path, _)| path.chars().count() + 1).max().unwrap_or_default();
     for (path, shape) in shown {
         match shape {
-            Shape::Short(value) => line(text, 6, &format!("{:<width$} {value}", path + ":")),
+            Shape::Short(value) => line(text, indent, &format!("{:<width$} {value}", path + ":")),
             Shape::Long(lines) => {
-                line(text, 6, &format!("{path}:"));
-                lines.iter().for_each(|nested| line(text, 8, nested));
+                line(text, indent, &format!("{path}:"));
+                lines.iter().for_each(|nested| line(text, indent + 2, nested));
             }
         }
+    }
+    if left_out > 0 {
+        let more = format!("... {} more", count(left_out, "field"));
+        line(text, indent, &style.paint(Paint::Dim, &more));
     }
 }
 
@@ -309,7 +499,8 @@ enum Shape {
     Long(Vec<String>),
 }
 
-fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
+fn shape(field: &FieldChange, action: Action, view: View<'_>) -> Shape {
+    let style = view.style;
     // A new resource does not have old values to mark.
     let is_new = action == Action::Create;
     let before = field.before.as_ref().filter(|value| !value.is_null());
@@ -338,7 +529,15 @@ fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
                 return Shape::Long(lines(after));
             }
             let lines = value::difference(&lines(before), &lines(after));
-            Shape::Long(lines.iter().map(|line| marked(line, style)).collect())
+            let most = if view.is_short() { SHORT_VALUE } else { usize::MAX };
+            let left_out = lines.len().saturating_sub(most);
+            let mut shown: Vec<String> =
+                lines.iter().take(most).map(|line| marked(line, style)).collect();
+            if left_out > 0 {
+                let more = format!("  ... {} more", count(left_out, "line"));
+                shown.push(style.paint(Paint::Dim, &more));
+            }
+            Shape::Long(shown)
         }
     }
 }

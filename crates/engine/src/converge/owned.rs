@@ -35,7 +35,11 @@ impl Step<'_> {
             // being deleted had lost its own: a usable one without tags is not ours.
             let was_dying = matches!(planned.phase, Phase::Deleting(_));
             let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
-            if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
+            // The config may have given it another logical name: it is the environment's, as in the plan.
+            let owner = self.scope.owned(&live.tags);
+            let is_renamed = owner.is_some() && owner == self.scope.owned(&planned.tags);
+            let is_ours = is_renamed || self.owns(&live);
+            if matches!(live.phase, Phase::Deleting(_)) || is_bare || is_ours {
                 return Ok(Some(live));
             }
             if !live.tags.is_empty() {

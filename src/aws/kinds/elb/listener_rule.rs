@@ -24,7 +24,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -156,6 +156,10 @@ impl Resource for ListenerRule {
         ],
         names: Some(NameRule::tag("rule")),
         section: "load_balancers",
+        asked: &["priority"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
+        felt: &[("conditions", Traffic::NewConnections)],
         ..Meta::new(
             "elb.listener_rule",
             "elasticloadbalancing",

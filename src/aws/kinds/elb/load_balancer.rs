@@ -28,7 +28,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -146,6 +146,11 @@ impl Resource for LoadBalancer {
         ],
         names: Some(common::named("lb")),
         section: "load_balancers",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["kind", "scheme", "deletion_protection"],
+        typical: Typical::seconds(130, 5, 20).lingering(60),
+        serves: true,
+        felt: &[("groups", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",

@@ -22,7 +22,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -100,6 +100,9 @@ impl Resource for Target {
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
         ],
         section: "services",
+        part_of: &["resource"],
+        asked: &["min", "max"],
+        typical: Typical::seconds(2, 2, 2),
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
