@@ -5,7 +5,7 @@
 //! user counts: somebody else could change theirs afterwards.
 
 use std::fs::{self, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -53,18 +53,13 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
 }
 
 fn read(file: &Path) -> Result<String, CliError> {
-    let unreadable = |error: std::io::Error| {
+    let text = match file.to_str() {
+        Some("-") => io::read_to_string(io::stdin()),
+        _ => fs::read_to_string(file),
+    };
+    text.map_err(|error| {
         CliError::new(ErrorKind::User, format!("cannot read {}", file.display())).because(error)
-    };
-    let mut text = String::new();
-    match file.to_str() {
-        Some("-") => std::io::stdin().read_to_string(&mut text).map_err(unreadable)?,
-        _ => {
-            text = fs::read_to_string(file).map_err(unreadable)?;
-            text.len()
-        }
-    };
-    Ok(text)
+    })
 }
 
 /// Adds the plan to the summary of a step of GitHub Actions, if there is one.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::report::Block;
-use super::style::{Paint, Style, count, span, telling_id, words};
+use super::style::{Paint, Style, count, span, step_words, telling_id, words};
 use super::text::one_line;
 use super::value::{self, Line};
 use brief::wrapped;
@@ -170,7 +170,7 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
     text
 }
 
-/// `Takes about 11 m 20 s; the longest way: rds.cluster/main 5 m 00 s > ...`.
+/// `Takes about 11 m 20 s. Critical path: + rds.cluster/main 5 m 00 s > ...`.
 pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
     /// A step that takes less of the whole is not worth naming.
     const WORTH: u32 = 20;
@@ -181,8 +181,9 @@ pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
     let named = estimate.path.iter().filter(|step| estimate.lasts[**step] * WORTH >= total);
     let named: Vec<String> = named
         .map(|step| {
-            let change = &plan.changes[estimate.graph.steps[*step].change];
-            format!("{} {}", change.address, span(estimate.lasts[*step]))
+            let of = estimate.graph.steps[*step];
+            let (mark, change) = (step_words(of.verb).mark, &plan.changes[of.change]);
+            format!("{mark} {} {}", change.address, span(estimate.lasts[*step]))
         })
         .collect();
     format!("Takes about {}. Critical path: {}.", span(total), named.join(" > "))
@@ -343,12 +344,12 @@ pub(super) fn why(change: &Change) -> Option<String> {
 /// A change with everything that it says, and its consequences below it.
 fn write_cause(text: &mut String, tree: &Tree<'_>, cause: usize, common: &Tags, view: View<'_>) {
     write_change(text, 2, tree.change(cause), common, view);
-    write_effects(text, &tree.with_consequences(cause), view);
+    write_effects(text, 6, &tree.with_consequences(cause), view);
     write_consequences(text, 6, tree, cause, view);
     if !view.is_short() {
         for consequence in tree.consequences(cause) {
             write_change(text, 8, tree.change(consequence), common, view);
-            write_effects(text, &[tree.change(consequence)], view);
+            write_effects(text, 12, &[tree.change(consequence)], view);
         }
     }
 }
@@ -376,9 +377,9 @@ fn write_consequences(
 }
 
 /// What traffic notices, and whether the change can be taken back, if there is anything to say.
-fn write_effects(text: &mut String, changes: &[&Change], view: View<'_>) {
+fn write_effects(text: &mut String, indent: usize, changes: &[&Change], view: View<'_>) {
     if let Some(effects) = effects(changes, view) {
-        line(text, 6, &view.style.paint(Paint::Warn, &effects));
+        line(text, indent, &view.style.paint(Paint::Warn, &effects));
     }
 }
 

@@ -269,6 +269,7 @@ impl<'a> Run<'a> {
         let step = converge::Step {
             provider: self.provider,
             address: &change.address,
+            was: change.live.as_ref().and_then(|live| self.scope.owned(&live.tags)),
             // Where the old object goes first, the new one may well get its id.
             replaces: change.live.as_ref().filter(|_| change.create_first).map(|live| &*live.id),
             scope: self.scope,

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::calls::{FIRST_PAUSE, Pace};
 use super::{AGAIN, Outcome, SURE, Step, TAG_LAG};
 use crate::event::StepError;
+use crate::model::address::Address;
 use crate::model::live::{Live, Phase};
 use crate::provider::Target;
 
@@ -35,11 +36,7 @@ impl Step<'_> {
             // being deleted had lost its own: a usable one without tags is not ours.
             let was_dying = matches!(planned.phase, Phase::Deleting(_));
             let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
-            // The config may have given it another logical name: it is the environment's, as in the plan.
-            let owner = self.scope.owned(&live.tags);
-            let is_renamed = owner.is_some() && owner == self.scope.owned(&planned.tags);
-            let is_ours = is_renamed || self.owns(&live);
-            if matches!(live.phase, Phase::Deleting(_)) || is_bare || is_ours {
+            if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
                 return Ok(Some(live));
             }
             if !live.tags.is_empty() {
@@ -61,7 +58,9 @@ impl Step<'_> {
     /// Whether the tags of an object say that it belongs to this environment and address. An object of
     /// an untagged kind is owned through its parent.
     pub(super) fn owns(&self, live: &Live) -> bool {
-        !self.meta.tagged || self.scope.owned(&live.tags).as_ref() == Some(self.address)
+        let owner = self.scope.owned(&live.tags);
+        let is_ours = |owner: &Address| owner == self.address || Some(owner) == self.was.as_ref();
+        !self.meta.tagged || owner.as_ref().is_some_and(is_ours)
     }
 }
 

@@ -147,7 +147,7 @@ impl Resource for LoadBalancer {
         names: Some(common::named("lb")),
         section: "load_balancers",
         predicted: &[(Output::Name, "{name}")],
-        asked: &["kind", "scheme", "deletion_protection"],
+        asked: &["type", "scheme", "deletion_protection"],
         typical: Typical::seconds(130, 5, 20).lingering(60),
         serves: true,
         felt: &[("groups", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],

@@ -153,7 +153,7 @@ impl Resource for Key {
         }),
         sizes: &[SizeLimit::policy("policy", "policy", 32_768)],
         section: "keys",
-        predicted: &[(Output::Name, "{name}")],
+        predicted: &[(Output::Name, "{.alias}")],
         asked: &["rotation", "recovery_days"],
         typical: Typical::seconds(5, 2, 2),
         serves: true,
