@@ -73,7 +73,11 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if let Some(path) = out {
         saved::write(path, &plan)?;
     }
-    cx.show("plan", || json::plan(&plan, view), || plan_text::text(&plan, view))?;
+    let text = || match args.format {
+        Format::Text => plan_text::text(&plan, view),
+        Format::Markdown => markdown::text(&plan, view, run_of_job().as_deref()),
+    };
+    cx.show("plan", || json::plan(&plan, view), text)?;
     if purpose == Purpose::Apply {
         secret::remind(cx, &secret::waiting(cx, &session.blueprint, &snapshot))?;
     }
