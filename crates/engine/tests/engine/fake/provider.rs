@@ -187,10 +187,12 @@ impl Provider for FakeCloud {
     ) -> BoxFuture<'a, Result<(), OpError>> {
         let name = format!("Retag {}", target.address);
         Box::pin(async move {
-            let effect = |state: &mut State, _: &Scope| {
+            let effect = |state: &mut State, scope: &Scope| {
                 let object = state.at(&live.id)?;
                 object.tags.extend(set.clone());
                 object.tags.retain(|key, _| !unset.contains(key));
+                // The config may have given it another logical name.
+                object.address = scope.owned(&object.tags).unwrap_or(object.address.clone());
                 Ok(())
             };
             self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
