@@ -10,7 +10,7 @@ use super::plan::tree::{Section, Tree, times};
 use super::plan::{self, Counts, Detail, View, effects, takes, why};
 use super::style::{Style, count, words};
 use super::text::{one_line, shown};
-use payctl_engine::plan::{Action, Plan, Purpose, Refused};
+use payctl_engine::plan::{Plan, Purpose, Refused};
 
 /// The most characters of a comment. GitHub takes 65,536.
 const LIMIT: usize = 60_000;
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use payctl_engine::diff::FieldChange;
     use payctl_engine::model::address::Address;
-    use payctl_engine::plan::Change;
+    use payctl_engine::plan::{Action, Change};
 
     fn markdown(plan: &Plan) -> String {
         text(plan, view(Style::PLAIN, Detail::Short, None), Some("https://ci.example/run/1"))
