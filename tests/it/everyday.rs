@@ -7,6 +7,7 @@ use std::fs;
 
 use payctl::aws::kinds::find_meta;
 use payctl::aws::provider::AwsProvider;
+use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::meta::Traffic;
 use payctl_engine::outlook::{self, Estimate, Learned, Undo};
@@ -213,7 +214,7 @@ fn everyday_changes_do_no_more_than_aws_forces() {
             // A known output does not become unknown, and a consequence has its cause in the plan.
             for change in &plan.changes {
                 let cause = change.follows.as_ref();
-                let is_there = |cause| plan.changes.iter().any(|it| it.address == *cause);
+                let is_there = |cause: &Address| plan.changes.iter().any(|it| it.address == *cause);
                 assert!(cause.is_none_or(is_there), "{what}: {}", change.address);
             }
             table += &row(what, &plan);
