@@ -111,8 +111,7 @@ fn blocks(plan: &Plan, tree: &Tree<'_>, view: View<'_>) -> Vec<String> {
         }
         blocks.push(format!("\n#### {} ({})\n\n", section.title(), causes.len()));
         if matches!(section, Section::Creates | Section::Deletes) {
-            for (component, lines) in plan::lines(tree, &causes, view) {
-                let number = lines.lines().filter(|line| !line.starts_with(' ')).count();
+            for (component, (number, lines)) in plan::lines(tree, &causes, view) {
                 blocks.push(folded(&format!("{} ({number})", escaped(&component)), &lines));
             }
             continue;
@@ -124,7 +123,9 @@ fn blocks(plan: &Plan, tree: &Tree<'_>, view: View<'_>) -> Vec<String> {
             said.extend(
                 change.irreversible.as_ref().map(|lost| format!("<b>loses {}</b>", escaped(lost))),
             );
-            said.extend(effects(&tree.with_consequences(cause), view).map(|text| escaped(&text)));
+            said.extend(
+                effects(tree, &tree.with_consequences(cause), view).map(|text| escaped(&text)),
+            );
             for (action, named) in tree.counted(cause) {
                 let named = named.iter().map(|(name, number)| times(name, *number));
                 let named = named.collect::<Vec<_>>().join(", ");

@@ -36,6 +36,9 @@ const WIDE: usize = 100;
 const SHORT_VALUE: usize = 12;
 const SHORT_FIELDS: usize = 8;
 
+/// From which time on it is said how long one change takes.
+const LONG: Duration = Duration::from_secs(30);
+
 /// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
@@ -77,6 +80,14 @@ impl View<'_> {
 
     fn is_short(&self) -> bool {
         self.detail == Detail::Short
+    }
+
+    /// How long the steps of a change take, if that is worth saying.
+    fn lasts(&self, change: usize) -> Option<Duration> {
+        let Estimate { graph, lasts, .. } = self.estimate?;
+        let steps = graph.steps.iter().zip(lasts).filter(|(step, _)| step.change == change);
+        let lasts: Duration = steps.map(|(_, lasts)| *lasts).sum();
+        (lasts >= LONG).then_some(lasts)
     }
 }
 
@@ -286,42 +297,85 @@ fn refusal(alike: &[Refused]) -> Block {
     }
 }
 
-/// New or deleted resources: a line for each, under their components.
+/// New or deleted resources, under their components.
 fn write_lines(text: &mut String, tree: &Tree<'_>, causes: &[usize], view: View<'_>) {
-    for (component, lines) in lines(tree, causes, view) {
+    for (component, (_, lines)) in lines(tree, causes, view) {
         line(text, 2, &view.style.paint(Paint::Bold, &component));
         lines.lines().for_each(|one| line(text, 4, one));
     }
 }
 
-/// The lines of new or deleted resources, by component.
-pub(super) fn lines(tree: &Tree<'_>, causes: &[usize], view: View<'_>) -> BTreeMap<String, String> {
-    let mut components: BTreeMap<String, String> = BTreeMap::new();
+/// New or deleted resources by component: how many, and a line for each. Those of one kind of which there is
+/// the same to say share a line.
+pub(super) fn lines(
+    tree: &Tree<'_>,
+    causes: &[usize],
+    view: View<'_>,
+) -> BTreeMap<String, (usize, String)> {
+    let mut components: BTreeMap<String, Vec<(String, Vec<usize>)>> = BTreeMap::new();
     for cause in causes {
         let change = tree.change(*cause);
         let component = match change.component.as_str() {
             "" => "no longer configured",
             known => known,
         };
-        let text = components.entry(component.to_owned()).or_default();
-        let shown = words(change.action);
-        let mut head = view.style.paint(shown.paint, &format!("{} {}", shown.mark, change.address));
-        let more = match (&change.want, change.action) {
-            (Some(want), Action::Create) => {
-                brief::asked(&want.spec, &change.name, view.meta(change))
-            }
-            _ => why(change).into_iter().collect(),
+        let said = said(change, *cause, view);
+        let alike = components.entry(component.to_owned()).or_default();
+        let is_alike = |(other, of): &(String, Vec<usize>)| {
+            let one = tree.change(of[0]);
+            *other == said
+                && (one.action, &one.address.kind) == (change.action, &change.address.kind)
         };
-        if !more.is_empty() {
-            let _ = write!(head, "  {}", view.style.paint(Paint::Dim, &more.join(", ")));
+        match alike.iter().position(is_alike) {
+            Some(at) => alike[at].1.push(*cause),
+            None => alike.push((said, vec![*cause])),
         }
-        line(text, 0, &head);
-        if let (Action::Create, Some(why)) = (change.action, why(change)) {
-            line(text, 4, &why);
-        }
-        write_consequences(text, 4, tree, *cause, view);
     }
-    components
+    let written = |alike: Vec<(String, Vec<usize>)>| {
+        let mut text = String::new();
+        for (said, of) in &alike {
+            write_alike(&mut text, tree, of, said, view);
+        }
+        (alike.iter().map(|(_, of)| of.len()).sum(), text)
+    };
+    components.into_iter().map(|(component, alike)| (component, written(alike))).collect()
+}
+
+/// What there is to say about a new or deleted resource, beside its name.
+fn said(change: &Change, index: usize, view: View<'_>) -> String {
+    let mut said = match (&change.want, change.action) {
+        (Some(want), Action::Create) => brief::asked(&want.spec, &change.name, view.meta(change)),
+        _ => Vec::new(),
+    };
+    said.extend(why(change));
+    said.extend(view.lasts(index).map(|lasts| format!("takes about {}", span(lasts))));
+    said.join(", ")
+}
+
+/// Resources of one kind, with what there is to say about each of them.
+fn write_alike(text: &mut String, tree: &Tree<'_>, of: &[usize], said: &str, view: View<'_>) {
+    let first = tree.change(of[0]);
+    let shown = words(first.action);
+    let names: Vec<String> = match of {
+        [only] => vec![tree.change(*only).address.to_string()],
+        _ => of.iter().map(|one| tree.change(*one).address.name.clone()).collect(),
+    };
+    let mut head = format!("{} ", shown.mark);
+    if of.len() > 1 {
+        let _ = write!(head, "{}: ", tree::times(&first.address.kind, of.len()));
+    }
+    let lines = wrapped(&names, ",", WIDE - head.chars().count());
+    for (at, names) in lines.iter().enumerate() {
+        let start = if at == 0 { head.clone() } else { " ".repeat(4) };
+        let mut one = view.style.paint(shown.paint, &format!("{start}{names}"));
+        if at + 1 == lines.len() && !said.is_empty() {
+            let _ = write!(one, "  {}", view.style.paint(Paint::Dim, said));
+        }
+        line(text, 0, &one);
+    }
+    for one in of {
+        write_consequences(text, 4, tree, *one, view);
+    }
 }
 
 /// A change with everything that it says, and its consequences, as a text of its own.
@@ -344,12 +398,12 @@ pub(super) fn why(change: &Change) -> Option<String> {
 /// A change with everything that it says, and its consequences below it.
 fn write_cause(text: &mut String, tree: &Tree<'_>, cause: usize, common: &Tags, view: View<'_>) {
     write_change(text, 2, tree.change(cause), common, view);
-    write_effects(text, 6, &tree.with_consequences(cause), view);
+    write_effects(text, 6, tree, &tree.with_consequences(cause), view);
     write_consequences(text, 6, tree, cause, view);
     if !view.is_short() {
         for consequence in tree.consequences(cause) {
             write_change(text, 8, tree.change(consequence), common, view);
-            write_effects(text, 12, &[tree.change(consequence)], view);
+            write_effects(text, 12, tree, &[consequence], view);
         }
     }
 }
@@ -376,21 +430,32 @@ fn write_consequences(
     }
 }
 
-/// What traffic notices, and whether the change can be taken back, if there is anything to say.
-fn write_effects(text: &mut String, indent: usize, changes: &[&Change], view: View<'_>) {
-    if let Some(effects) = effects(changes, view) {
+/// How long a change takes, what traffic notices, and whether it can be taken back, if there is anything to
+/// say.
+fn write_effects(
+    text: &mut String,
+    indent: usize,
+    tree: &Tree<'_>,
+    changes: &[usize],
+    view: View<'_>,
+) {
+    if let Some(effects) = effects(tree, changes, view) {
         line(text, indent, &view.style.paint(Paint::Warn, &effects));
     }
 }
 
-/// `traffic: an outage of about 25 s; undo: no`; `None` if traffic notices nothing and all can be undone.
-pub(super) fn effects(changes: &[&Change], view: View<'_>) -> Option<String> {
-    let outlooks: Vec<Outlook> =
-        changes.iter().map(|change| outlook::of(change, view.meta(change))).collect();
+/// `takes about 25 s; traffic: an outage of about 25 s; undo: no`, the time that of the first change; `None` if
+/// it is short, traffic notices nothing and all can be undone.
+pub(super) fn effects(tree: &Tree<'_>, changes: &[usize], view: View<'_>) -> Option<String> {
+    let outlook =
+        |change: &usize| outlook::of(tree.change(*change), view.meta(tree.change(*change)));
+    let outlooks: Vec<Outlook> = changes.iter().map(outlook).collect();
     let traffic = outlooks.iter().map(|one| one.traffic).max()?;
     let undo = outlooks.iter().map(|one| one.undo).max()?;
     let lasts = outlooks.iter().filter_map(|one| one.outage).max();
     let mut effects = Vec::new();
+    let takes = changes.first().and_then(|change| view.lasts(*change));
+    effects.extend(takes.map(|takes| format!("takes about {}", span(takes))));
     if traffic != Traffic::Nothing {
         effects.push(format!("traffic: {}", noticed(traffic, lasts)));
     }

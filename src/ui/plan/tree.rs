@@ -98,9 +98,8 @@ impl<'a> Tree<'a> {
     }
 
     /// A change and all its consequences.
-    pub(in crate::ui) fn with_consequences(&self, cause: usize) -> Vec<&'a Change> {
-        let all = std::iter::once(cause).chain(self.consequences(cause));
-        all.map(|index| self.change(index)).collect()
+    pub(in crate::ui) fn with_consequences(&self, cause: usize) -> Vec<usize> {
+        std::iter::once(cause).chain(self.consequences(cause)).collect()
     }
 
     /// The consequences of a change, counted by action and kind; one of a kind goes by its address.
