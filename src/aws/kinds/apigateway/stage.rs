@@ -165,7 +165,7 @@ impl Resource for Stage {
         deadline: Duration::from_secs(900),
         section: "apis",
         predicted: &[(Output::Name, "{.name}")],
-        asked: &["tracing", "canary"],
+        asked: &["tracing"],
         typical: Typical::seconds(10, 10, 5),
         serves: true,
         ..Meta::new(

@@ -101,7 +101,7 @@ impl Resource for Alarm {
             (Output::Arn, "arn:{partition}:cloudwatch:{here}:alarm:{name}"),
             (Output::Name, "{name}"),
         ],
-        asked: &["comparison", "threshold", "enabled"],
+        asked: &["threshold", "periods"],
         typical: Typical::seconds(1, 1, 1),
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
