@@ -4,6 +4,7 @@
 //! is for, so a later run finds the comment and writes it anew. Only a comment of the token's own
 //! user counts: somebody else could change theirs afterwards.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::error::{CliError, ErrorKind};
 use super::{Context, exit, variable};
-use crate::aws::web::Web;
+use crate::aws::web::{Outside, Request};
 use crate::ui::markdown::MARK;
 
 /// How many comments one answer holds, and how many answers are read.
@@ -45,9 +46,9 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             "run it in GitHub Actions or GitLab CI, for a pull request or a merge request",
         ));
     };
-    let web = Web::new(forge.headers.clone(), cx.global.profile.as_deref()).await;
-    let web = web.map_err(|error| CliError::cloud("connect", &error))?;
-    let what = forge.write(&web, mark, &body).await?;
+    let outside = Outside::new(cx.global.profile.as_deref()).await;
+    let outside = outside.map_err(|error| CliError::cloud("connect", &error))?;
+    let what = forge.write(&outside, mark, &body).await?;
     cx.note(format_args!("{what} the comment on {}.", forge.shown));
     Ok(exit::SUCCESS)
 }
@@ -82,7 +83,7 @@ struct Forge {
     rewrite: &'static str,
     /// The token's user.
     me: String,
-    headers: Vec<(&'static str, String)>,
+    headers: BTreeMap<String, String>,
     /// The pull request, for people.
     shown: String,
 }
@@ -109,11 +110,11 @@ impl Forge {
                 comment: format!("{api}/repos/{repository}/issues/comments"),
                 rewrite: "PATCH",
                 me: format!("{api}/user"),
-                headers: vec![
-                    ("authorization", format!("Bearer {token}")),
-                    ("accept", "application/vnd.github+json".to_owned()),
-                    ("x-github-api-version", "2022-11-28".to_owned()),
-                ],
+                headers: headers(&[
+                    ("authorization", &format!("Bearer {token}")),
+                    ("accept", "application/vnd.github+json"),
+                    ("x-github-api-version", "2022-11-28"),
+                ]),
                 shown: format!("{repository}#{number}"),
             }));
         }
@@ -134,32 +135,37 @@ impl Forge {
             comment: notes,
             rewrite: "PUT",
             me: format!("{api}/user"),
-            headers: vec![("private-token", token)],
+            headers: headers(&[("private-token", &token)]),
             shown: format!("merge request {number}"),
         }))
     }
 
     /// Writes the comment anew, or a first one.
-    async fn write(&self, web: &Web, mark: &str, body: &str) -> Result<&'static str, CliError> {
-        let known = self.find(web, mark).await?;
+    async fn write(
+        &self,
+        outside: &Outside,
+        mark: &str,
+        body: &str,
+    ) -> Result<&'static str, CliError> {
+        let known = self.find(outside, mark).await?;
         let (method, url, done) = match known {
             Some(id) => (self.rewrite, format!("{}/{id}", self.comment), "Updated"),
             None => ("POST", self.comments.clone(), "Wrote"),
         };
-        self.ask(web, method, &url, Some(&json!({ "body": body }))).await?;
+        self.ask(outside, method, &url, Some(&json!({ "body": body }))).await?;
         Ok(done)
     }
 
     /// The id of the token's own comment with a mark.
-    async fn find(&self, web: &Web, mark: &str) -> Result<Option<u64>, CliError> {
+    async fn find(&self, outside: &Outside, mark: &str) -> Result<Option<u64>, CliError> {
         // The token of a job of GitHub has no user that it may ask for: it writes as a bot.
-        let me = match web.send("GET", &self.me, None).await.map_err(unanswered)? {
+        let me = match self.send(outside, "GET", &self.me, None).await? {
             (200, me) => Some(me["id"].clone()),
             _ => None,
         };
         for page in 1..=PAGES {
             let url = format!("{}?per_page={PAGE}&page={page}", self.comments);
-            let answer = self.ask(web, "GET", &url, None).await?;
+            let answer = self.ask(outside, "GET", &url, None).await?;
             let comments = answer.as_array().cloned().unwrap_or_default();
             for comment in &comments {
                 let author = [&comment["user"], &comment["author"]];
@@ -182,12 +188,12 @@ impl Forge {
 
     async fn ask(
         &self,
-        web: &Web,
+        outside: &Outside,
         method: &str,
         url: &str,
         body: Option<&Value>,
     ) -> Result<Value, CliError> {
-        let (status, answer) = web.send(method, url, body).await.map_err(unanswered)?;
+        let (status, answer) = self.send(outside, method, url, body).await?;
         if (200..300).contains(&status) {
             return Ok(answer);
         }
@@ -202,10 +208,29 @@ impl Forge {
             _ => error.hinted("run the same command again"),
         })
     }
-}
 
-fn unanswered(why: String) -> CliError {
-    CliError::new(ErrorKind::Cloud, "the API does not answer").because(why)
+    /// The status of an answer, and the answer, null if it is not JSON.
+    async fn send(
+        &self,
+        outside: &Outside,
+        method: &str,
+        url: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Value), CliError> {
+        let request = Request {
+            method: method.to_owned(),
+            url: url.to_owned(),
+            headers: self.headers.clone(),
+            body: body.map(Value::to_string).unwrap_or_default(),
+            is_signed: false,
+        };
+        let answer = outside.ask(&request).await.map_err(|why| {
+            CliError::new(ErrorKind::Cloud, format!("cannot comment on {}", self.shown))
+                .because(format!("{method} {url}: {why}"))
+                .hinted("run the same command again")
+        })?;
+        Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
+    }
 }
 
 /// The number of the pull request of a job of GitHub Actions.
@@ -216,4 +241,8 @@ fn github_number(get: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
     let event = get("GITHUB_EVENT_PATH").and_then(|path| fs::read_to_string(path).ok());
     let event: Value = serde_json::from_str(&event.unwrap_or_default()).unwrap_or_default();
     event["pull_request"]["number"].as_u64()
+}
+
+fn headers(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+    of.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

@@ -7,7 +7,8 @@ use super::learned::Memory;
 use super::session::Session;
 use super::{Context, execute, exit, saved, secret, variable};
 use crate::ui::plan::View;
-use crate::ui::{json, markdown, plan as plan_text};
+use crate::ui::style::Style;
+use crate::ui::{diagram, json, markdown, plan as plan_text};
 use payctl_engine::outlook::Estimate;
 use payctl_engine::plan::Purpose;
 use payctl_engine::provider::Provider as _;
@@ -18,6 +19,9 @@ pub(super) struct Args {
     /// Write the plan to a file, for `payctl apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write the plan as a page for a browser, with the architecture
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
@@ -72,6 +76,11 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
     if let Some(path) = out {
         saved::write(path, &plan)?;
+    }
+    if let Some(path) = &args.html {
+        let summary = plan_text::summary(&plan, Style::PLAIN, None);
+        let drawing = diagram::of_plan(&session.blueprint, &plan, &kinds, summary);
+        saved::put(path, &payctl_drawing::html(&drawing), "the page", "--html")?;
     }
     let text = || match args.format {
         Format::Text => plan_text::text(&plan, view),

@@ -189,14 +189,23 @@ pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
     if total < Duration::from_secs(5) {
         return "Takes some seconds.".to_owned();
     }
-    let named = estimate.path.iter().filter(|step| estimate.lasts[**step] * WORTH >= total);
-    let named: Vec<String> = named
-        .map(|step| {
-            let of = estimate.graph.steps[*step];
-            let (mark, change) = (step_words(of.verb).mark, &plan.changes[of.change]);
-            format!("{mark} {} {}", change.address, span(estimate.lasts[*step]))
-        })
-        .collect();
+    let mut named = Vec::new();
+    let mut before: Option<usize> = None;
+    for step in estimate.path.iter().copied() {
+        let of = |step: usize| estimate.graph.steps[step];
+        let address = |step: usize| &plan.changes[of(step).change].address;
+        let (lasts, begins) = (estimate.lasts[step], estimate.ends[step] - estimate.lasts[step]);
+        // AWS keeps for a while what a deleted object used.
+        let waits = before.map(|before| (before, begins.saturating_sub(estimate.ends[before])));
+        if let Some((before, waits)) = waits.filter(|(_, waits)| *waits * WORTH >= total) {
+            named.push(format!("{} until {} is gone", span(waits), address(before)));
+        }
+        if lasts * WORTH >= total {
+            let mark = step_words(of(step).verb).mark;
+            named.push(format!("{mark} {} {}", address(step), span(lasts)));
+        }
+        before = Some(step);
+    }
     format!("Takes about {}. Critical path: {}.", span(total), named.join(" > "))
 }
 
@@ -344,7 +353,16 @@ pub(super) fn lines(
 /// What there is to say about a new or deleted resource, beside its name.
 fn said(change: &Change, index: usize, view: View<'_>) -> String {
     let mut said = match (&change.want, change.action) {
-        (Some(want), Action::Create) => brief::asked(&want.spec, &change.name, view.meta(change)),
+        (Some(want), Action::Create) => {
+            // The fields hold what is known of the references.
+            let mut spec = want.spec.clone();
+            for FieldChange { path, after, .. } in &change.fields {
+                if let (Some(known), Some(after)) = (spec.get_mut(path), after) {
+                    known.clone_from(after);
+                }
+            }
+            brief::asked(&spec, &change.name, view.meta(change))
+        }
         _ => Vec::new(),
     };
     said.extend(why(change));
@@ -620,7 +638,7 @@ fn marked(line: &Line, style: Style) -> String {
 }
 
 /// Every top-level field of a spec, as something new.
-fn as_fields(spec: &Value) -> Vec<FieldChange> {
+pub(super) fn as_fields(spec: &Value) -> Vec<FieldChange> {
     let fields = spec.as_object().into_iter().flatten();
     let fields = fields.filter(|(_, value)| !value.is_null());
     let field = |(path, value): (&String, &Value)| FieldChange {
