@@ -25,9 +25,10 @@ use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::sync::OnceCell;
 
-use super::clients::{Aws, Connection};
+use super::clients::{Aws, Connection, within};
 use super::error::chain_of;
 use super::network;
+use payctl_engine::model::error::OpError;
 use payctl_engine::model::verdict::Verdict;
 
 /// A request to anywhere.
@@ -60,6 +61,10 @@ pub struct Answer {
 
 /// The most bytes of an answer that are read.
 const MOST: usize = 1 << 20;
+/// The same for a server that is not AWS's: its lists are long.
+const MOST_OUTSIDE: usize = 64 << 20;
+/// How long the answer of such a server may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// The error of the sandbox for what it does not run.
 const NOT_RUN: &str = "NotImplementedInSandbox";
 /// The service that signed requests to APIs are for.
@@ -161,7 +166,8 @@ impl Aws {
         let headers = self.headers(request, &url).await?;
         let transport = self.web.transport(&url).await?;
         let began = self.web.time.now();
-        let mut answer = send(&transport, request, &url, headers).await?;
+        let answer = send(&transport, request, &url, headers, MOST).await;
+        let mut answer = answer.map_err(Verdict::Failed)?;
         answer.took = self.web.time.now().duration_since(began).unwrap_or_default();
         if self.is_stand_in() && answer.error.as_deref() == Some(NOT_RUN) {
             let body = serde_json::from_slice::<serde_json::Value>(&answer.body);
@@ -179,20 +185,7 @@ impl Aws {
     ) -> Result<Vec<(String, String)>, Verdict> {
         let failed =
             |what: &str, why: &dyn std::fmt::Display| Verdict::Failed(format!("{what}: {why}"));
-        let mut headers: Vec<(String, String)> = request
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
-            .collect();
-        let mut default = |name: &str, value: &str| {
-            if !headers.iter().any(|(known, _)| known == name) {
-                headers.push((name.to_owned(), value.to_owned()));
-            }
-        };
-        default("user-agent", "payctl");
-        if !request.body.is_empty() {
-            default("content-type", "application/json");
-        }
+        let mut headers = plain_headers(request);
         if !request.is_signed {
             return Ok(headers);
         }
@@ -221,12 +214,53 @@ impl Aws {
     }
 }
 
+/// The way to servers that have nothing to do with AWS, with the same proxies and trusted certificates.
+#[derive(Debug)]
+pub struct Outside(SharedHttpClient);
+
+impl Outside {
+    /// `profile` may name certificates to trust.
+    pub async fn new(profile: Option<&str>) -> Result<Self, OpError> {
+        network::transport(profile).await.map(Self)
+    }
+
+    /// The answer to a request, or why there is none.
+    pub async fn ask(&self, request: &Request) -> Result<Answer, String> {
+        let headers = plain_headers(request);
+        let answer = send(&self.0, request, &request.url, headers, MOST_OUTSIDE);
+        let in_time = within(PATIENCE, answer).await;
+        let seconds = PATIENCE.as_secs();
+        in_time.unwrap_or_else(|| Err(format!("no answer within {seconds} s")))
+    }
+}
+
+/// The headers of a request without a signature.
+fn plain_headers(request: &Request) -> Vec<(String, String)> {
+    let mut headers: Vec<(String, String)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
+    let mut default = |name: &str, value: &str| {
+        if !headers.iter().any(|(known, _)| known == name) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+    };
+    default("user-agent", "payctl");
+    if !request.body.is_empty() {
+        default("content-type", "application/json");
+    }
+    headers
+}
+
+/// Sends a request, and reads no more than `most` bytes of its answer.
 async fn send(
     transport: &SharedHttpClient,
     request: &Request,
     url: &str,
     headers: Vec<(String, String)>,
-) -> Result<Answer, Verdict> {
+    most: usize,
+) -> Result<Answer, String> {
     let base = base(url);
     let target = url[base.len()..].split('#').next().unwrap_or_default();
     let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
@@ -260,15 +294,13 @@ async fn send(
     let began = operation.invoke(()).await.map_err(|error| {
         let chain = chain_of(&error);
         let explained = network::explain("request", &chain).map(|error| error.message);
-        Verdict::Failed(format!("no answer: {}", explained.unwrap_or(chain)))
+        format!("no answer: {}", explained.unwrap_or(chain))
     });
     let Unread { mut answer, mut body } = began?;
     while let Some(part) = body.next().await {
-        let part = part.map_err(|error| {
-            Verdict::Failed(format!("the answer broke off: {}", chain_of(&error)))
-        })?;
-        if answer.body.len() + part.len() > MOST {
-            return Err(Verdict::Failed("the answer is longer than 1 MiB".to_owned()));
+        let part = part.map_err(|error| format!("the answer broke off: {}", chain_of(&error)))?;
+        if answer.body.len() + part.len() > most {
+            return Err(format!("the answer is longer than {} MiB", most >> 20));
         }
         answer.body.extend_from_slice(&part);
     }

@@ -9,11 +9,13 @@ use serde_json::json;
 
 use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
+use super::learned::Memory;
 use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit, restores, session};
 use crate::aws::denied;
-use crate::ui::progress::{Mode, Progress};
+use crate::ui::plan::View;
+use crate::ui::progress::{Expected, Mode, Progress};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
 use payctl_engine::apply::{Report, Run};
@@ -23,6 +25,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::live::Owner;
 use payctl_engine::model::text::Outputs;
+use payctl_engine::outlook::Estimate;
 use payctl_engine::plan::{Plan, Purpose, left_alone};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::stop::stop_pair;
@@ -38,7 +41,9 @@ pub(super) async fn execute(
     plan: &Plan,
     consent: Consent,
 ) -> Result<u8, CliError> {
-    show_plan(cx, session, plan)?;
+    let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
+    let estimate = Estimate::of(plan, &kinds, &memory.recall(), memory.speed);
+    show_plan(cx, session, plan, &estimate)?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
@@ -49,9 +54,15 @@ pub(super) async fn execute(
         plan.outputs.clone()
     } else {
         cx.stage.set(Stage::Changing);
-        let report = carry_out(cx, session, plan).await?;
+        let expected = match memory.is_measure() {
+            true => Expected::of(plan, &estimate),
+            false => Expected::default(),
+        };
+        let report = carry_out(cx, session, plan, expected).await?;
         cx.stage.set(Stage::Changed);
-        let shown = show_report(cx, session, plan, &report);
+        memory.learn(&report);
+        let estimate = memory.is_measure().then_some(&estimate);
+        let shown = show_report(cx, session, plan, &report, estimate);
         restores::say_kept(cx, session.provider.aws(), plan, &report).await;
         shown?;
         cx.note("");
@@ -67,10 +78,21 @@ pub(super) async fn execute(
 }
 
 /// The plan before it is carried out: a message for people, since the outputs are the data.
-fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
-    let effort = Some(session.effort());
-    let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
-    let text = || plan_text::text(plan, cx.screen.err, cx.detail(), effort);
+fn show_plan(
+    cx: &Context,
+    session: &Session,
+    plan: &Plan,
+    estimate: &Estimate,
+) -> Result<(), CliError> {
+    let view = View {
+        style: cx.screen.err,
+        detail: cx.detail(),
+        effort: Some(session.effort()),
+        kinds: &session.provider.kinds(),
+        estimate: Some(estimate),
+    };
+    let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, view));
+    let text = || plan_text::text(plan, view);
     let shown = if cx.screen.json {
         cx.screen.data(&line())
     } else {
@@ -89,14 +111,19 @@ pub(super) fn refused(plan: &Plan) -> CliError {
         .hinted("each refusal above says what to do")
 }
 
-async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Report, CliError> {
+async fn carry_out(
+    cx: &Context,
+    session: &Session,
+    plan: &Plan,
+    expected: Expected,
+) -> Result<Report, CliError> {
     let mode = match (cx.screen.json, cx.screen.redraws) {
         (true, _) => Mode::Json(Box::new(io::stdout())),
         (false, true) => Mode::Live,
         (false, false) => Mode::Lines(Box::new(io::stderr())),
     };
     let steps = graph::steps(&plan.changes).steps.len();
-    let progress = Progress::new(mode, cx.screen.err, steps, Box::new(SystemTime::now));
+    let progress = Progress::new(mode, cx.screen.err, steps, expected, Box::new(SystemTime::now));
     let (stopper, stop) = stop_pair();
     let mut signals = Signals::take()?;
     let listener = |event| progress.event(&event);
@@ -124,10 +151,11 @@ fn show_report(
     session: &Session,
     plan: &Plan,
     report: &Report,
+    estimate: Option<&Estimate>,
 ) -> Result<(), CliError> {
     let kinds = session.provider.kinds();
     let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report, &kinds));
-    let text = report::text(plan, report, &kinds, cx.screen.err);
+    let text = report::text(plan, report, &kinds, estimate, cx.screen.err);
     let shown = if cx.screen.json {
         cx.screen.data(&line)
     } else {

@@ -21,6 +21,7 @@ use signals::Signals;
 
 mod apply;
 mod check;
+mod comment;
 mod completions;
 mod confirm;
 mod destroy;
@@ -32,6 +33,7 @@ mod execute;
 pub mod exit;
 mod explain;
 mod graph;
+mod learned;
 mod outputs;
 mod plan;
 mod policy;
@@ -170,6 +172,7 @@ enum Command {
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
+    Comment(comment::Args),
     Schema(schema::Args),
     Completions(completions::Args),
     Env(env::Args),
@@ -229,6 +232,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),
+        Command::Comment(args) => wait(stoppable(cx, comment::run(cx, args))),
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
         Command::Env(args) => env::run(cx, args),

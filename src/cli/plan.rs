@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use super::error::{CliError, ErrorKind};
+use super::learned::Memory;
 use super::session::Session;
-use super::{Context, execute, exit, saved, secret};
-use crate::aws::kinds::KINDS;
+use super::{Context, execute, exit, saved, secret, variable};
+use crate::ui::plan::View;
 use crate::ui::style::Style;
-use crate::ui::{diagram, json, plan as plan_text};
+use crate::ui::{diagram, json, markdown, plan as plan_text};
+use payctl_engine::outlook::Estimate;
 use payctl_engine::plan::Purpose;
+use payctl_engine::provider::Provider as _;
 
 /// Show what an apply would do, without changing anything
 #[derive(Debug, clap::Args)]
@@ -25,6 +28,33 @@ pub(super) struct Args {
     /// Show what a destroy would do
     #[arg(long)]
     destroy: bool,
+    /// The form of the plan: `text`, or `markdown` for `payctl comment`
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value_t,
+        hide_possible_values = true,
+        conflicts_with = "json"
+    )]
+    format: Format,
+}
+
+/// The form of a plan for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Markdown,
+}
+
+/// Where the run of a CI job shows its whole output.
+fn run_of_job() -> Option<String> {
+    variable("CI_JOB_URL").or_else(|| {
+        let [server, repository, run] =
+            ["GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID"].map(variable);
+        Some(format!("{}/{}/actions/runs/{}", server?, repository?, run?))
+    })
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -33,23 +63,30 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey(purpose).await?;
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&mut plan).await?;
-    let effort = Some(session.effort());
+    let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
+    let estimate = Estimate::of(&plan, &kinds, &memory.recall(), memory.speed);
+    let view = View {
+        style: cx.screen.out,
+        detail: cx.detail(),
+        effort: Some(session.effort()),
+        kinds: &kinds,
+        estimate: Some(&estimate),
+    };
     // Before anything else, so that a reader of stdout that leaves does not cost the user the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
     if let Some(path) = out {
         saved::write(path, &plan)?;
     }
     if let Some(path) = &args.html {
-        let kinds: Vec<_> = KINDS.iter().map(|kind| kind.meta()).collect();
         let summary = plan_text::summary(&plan, Style::PLAIN, None);
         let drawing = diagram::of_plan(&session.blueprint, &plan, &kinds, summary);
         saved::put(path, &payctl_drawing::html(&drawing), "the page", "--html")?;
     }
-    cx.show(
-        "plan",
-        || json::plan(&plan, effort),
-        || plan_text::text(&plan, cx.screen.out, cx.detail(), effort),
-    )?;
+    let text = || match args.format {
+        Format::Text => plan_text::text(&plan, view),
+        Format::Markdown => markdown::text(&plan, view, run_of_job().as_deref()),
+    };
+    cx.show("plan", || json::plan(&plan, view), text)?;
     if purpose == Purpose::Apply {
         secret::remind(cx, &secret::waiting(cx, &session.blueprint, &snapshot))?;
     }

@@ -12,13 +12,14 @@ use time::macros::format_description;
 
 use super::looking;
 use super::outputs::Outputs;
-use super::plan::{Counts, Effort, visible};
+use super::plan::{Counts, View, noticed, undone, visible};
 use super::report::{Block, cause, failure};
 use super::text::json_escaped;
 use payctl_engine::apply::Report;
 use payctl_engine::event::{Event, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::meta::Meta;
+use payctl_engine::outlook::{self, Estimate};
 use payctl_engine::plan::{Change, Plan};
 
 /// The version of the format.
@@ -39,7 +40,8 @@ pub fn line(at: SystemTime, kind: &str, body: &Value) -> String {
 }
 
 /// The body of a `plan` line.
-pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
+pub fn plan(plan: &Plan, view: View<'_>) -> Value {
+    let effort = view.effort;
     let Counts { create, update, replace, delete, irreversible } = Counts::of(plan);
     let changes = plan.changes.iter().map(|change| {
         let fields = change.fields.iter().filter_map(visible).map(|field| {
@@ -50,9 +52,13 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
                 "known": !field.unknown,
             })
         });
+        let outlook = outlook::of(change, view.meta(change));
         json!({
             "address": change.address,
             "action": change.action,
+            "follows": change.follows,
+            "undo": undone(outlook.undo),
+            "traffic": noticed(outlook.traffic, outlook.outage),
             "name": change.name,
             "component": change.component,
             "origin": change.origin,
@@ -81,9 +87,20 @@ pub fn plan(plan: &Plan, effort: Option<Effort>) -> Value {
             "refused": plan.refused.len(),
             "irreversible": irreversible,
         },
+        "estimate": view.estimate.map(|estimate| self::estimate(plan, estimate)),
         "api_calls": effort.map(|effort| effort.calls),
         "elapsed_ms": effort.map(|effort| millis(effort.elapsed)),
     })
+}
+
+/// How long a plan will take, and the steps that decide about it.
+fn estimate(plan: &Plan, estimate: &Estimate) -> Value {
+    let steps = estimate.path.iter().map(|at| {
+        let of = estimate.graph.steps[*at];
+        let lasts = millis(estimate.lasts[*at]);
+        json!({ "address": plan.changes[of.change].address, "step": step(of.verb), "ms": lasts })
+    });
+    json!({ "ms": millis(estimate.total()), "critical_path": steps.collect::<Vec<_>>() })
 }
 
 /// The type and the body of the line for an event.

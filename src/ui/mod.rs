@@ -9,6 +9,7 @@ pub mod graph;
 pub mod json;
 pub mod kind;
 pub mod looking;
+pub mod markdown;
 pub mod outputs;
 pub mod plan;
 pub mod progress;

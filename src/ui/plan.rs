@@ -1,7 +1,9 @@
-//! The text of a plan: by component, change by change, field by field.
+//! The text of a plan: causes first, each with its consequences.
 //!
-//! A pure function of the plan and a style. It never shows payctl's own tags; it lists the tags of
-//! every new resource once, at the top.
+//! The order is that of a reader's interest: what is refused, what loses data, what is replaced, changed,
+//! created, deleted. In short, the consequences of a change are counted below it, a new
+//! resource takes one line, and a long value shows only the lines that differ. A pure function of the
+//! plan and a view. It never shows payctl's own tags.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,27 +12,39 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::report::Block;
-use super::style::{Paint, Style, count, span, telling_id, words};
+use super::style::{Paint, Style, count, span, step_words, telling_id, words};
 use super::text::one_line;
 use super::value::{self, Line};
-use brief::{settings, wrapped};
+use brief::wrapped;
 use payctl_engine::diff::FieldChange;
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::meta::{Meta, Traffic};
 use payctl_engine::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
+use payctl_engine::outlook::{self, Estimate, Outlook, Undo};
 use payctl_engine::plan::{Action, Change, LeftAlone, Note, Plan, Purpose, Refused};
 use payctl_engine::survey::SurveyError;
 
-mod brief;
+pub(super) mod brief;
+pub(super) mod tree;
+
+use tree::{Section, Tree};
 
 /// How wide wrapped lines get.
 const WIDE: usize = 100;
 
-/// How much of new resources is shown. Changes are always shown field by field.
+/// In short: how many lines of one long value are shown, and how many fields of one change.
+const SHORT_VALUE: usize = 12;
+const SHORT_FIELDS: usize = 8;
+
+/// From which time on it is said how long one change takes.
+const LONG: Duration = Duration::from_secs(30);
+
+/// How much of a plan is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// A line or two for each.
+    /// A line for each new resource, a count for consequences.
     Short,
-    /// Every field.
+    /// Every field of every change.
     Full,
 }
 
@@ -41,6 +55,40 @@ pub struct Effort {
     pub calls: usize,
     /// How long.
     pub elapsed: Duration,
+}
+
+/// How a plan is shown, and what is known besides it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// How it looks.
+    pub style: Style,
+    /// How much is shown.
+    pub detail: Detail,
+    /// What it took to make the plan, if it is worth saying.
+    pub effort: Option<Effort>,
+    /// The facts of the kinds.
+    pub kinds: &'a [&'static Meta],
+    /// What it will take to carry it out.
+    pub estimate: Option<&'a Estimate>,
+}
+
+impl View<'_> {
+    /// The facts of a change's kind.
+    pub(super) fn meta(&self, change: &Change) -> Option<&'static Meta> {
+        self.kinds.iter().find(|meta| meta.kind == change.address.kind).copied()
+    }
+
+    fn is_short(&self) -> bool {
+        self.detail == Detail::Short
+    }
+
+    /// How long the steps of a change take, if that is worth saying.
+    fn lasts(&self, change: usize) -> Option<Duration> {
+        let Estimate { graph, lasts, .. } = self.estimate?;
+        let steps = graph.steps.iter().zip(lasts).filter(|(step, _)| step.change == change);
+        let lasts: Duration = steps.map(|(_, lasts)| *lasts).sum();
+        (lasts >= LONG).then_some(lasts)
+    }
 }
 
 /// How many changes of each sort a plan holds.
@@ -76,7 +124,8 @@ impl Counts {
 }
 
 /// The whole text, ending in the summary line.
-pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -> String {
+pub fn text(plan: &Plan, view: View<'_>) -> String {
+    let style = view.style;
     let mut text = String::new();
     let title = match plan.purpose {
         Purpose::Apply => "Plan for",
@@ -84,20 +133,28 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
     };
     line(&mut text, 0, &style.paint(Paint::Bold, &format!("{title} {}", plan.scope)));
     let common = common_tags(plan);
-    if !common.is_empty() {
+    if !common.is_empty() && !view.is_short() {
         line(&mut text, 0, "Tags on every new resource:");
         wrapped(&tag_list(&common), ",", WIDE).iter().for_each(|tags| line(&mut text, 2, tags));
-    }
-    for (component, changes) in by_component(plan) {
-        text.push('\n');
-        line(&mut text, 0, &style.paint(Paint::Bold, component));
-        for change in changes {
-            write_change(&mut text, change, &common, style, detail);
-        }
     }
     for refused in plan.refused.chunk_by(is_alike) {
         text.push('\n');
         text.push_str(&refusal(refused).text(style));
+    }
+    let tree = Tree::of(plan);
+    for section in Section::ALL {
+        let causes = tree.causes(section);
+        if causes.is_empty() {
+            continue;
+        }
+        text.push('\n');
+        let head = format!("{} ({})", section.title(), causes.len());
+        line(&mut text, 0, &style.paint(Paint::Bold, &head));
+        if view.is_short() && matches!(section, Section::Creates | Section::Deletes) {
+            write_lines(&mut text, &tree, &causes, view);
+        } else {
+            causes.iter().for_each(|cause| write_cause(&mut text, &tree, *cause, &common, view));
+        }
     }
     for note in &plan.notes {
         let Note { address, origin, text: said, hint } = note;
@@ -110,12 +167,46 @@ pub fn text(plan: &Plan, style: Style, detail: Detail, effort: Option<Effort>) -
         text.push_str(&left_alone(&plan.left_alone, style));
     }
     text.push('\n');
-    if detail == Detail::Short && plan.changes.iter().any(is_new) {
-        let note = "New resources are shown in short; -v shows every field.";
-        line(&mut text, 0, &style.paint(Paint::Dim, note));
+    if view.is_short() && !plan.changes.is_empty() {
+        line(
+            &mut text,
+            0,
+            &style.paint(Paint::Dim, "In short; -v shows every field and consequence."),
+        );
     }
-    line(&mut text, 0, &summary(plan, style, effort));
+    if let Some(estimate) = view.estimate.filter(|_| !plan.changes.is_empty()) {
+        line(&mut text, 0, &takes(plan, estimate));
+    }
+    line(&mut text, 0, &summary(plan, style, view.effort));
     text
+}
+
+/// `Takes about 11 m 20 s. Critical path: + rds.cluster/main 5 m 00 s > ...`.
+pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
+    /// A step that takes less of the whole is not worth naming.
+    const WORTH: u32 = 20;
+    let total = estimate.total();
+    if total < Duration::from_secs(5) {
+        return "Takes some seconds.".to_owned();
+    }
+    let mut named = Vec::new();
+    let mut before: Option<usize> = None;
+    for step in estimate.path.iter().copied() {
+        let of = |step: usize| estimate.graph.steps[step];
+        let address = |step: usize| &plan.changes[of(step).change].address;
+        let (lasts, begins) = (estimate.lasts[step], estimate.ends[step] - estimate.lasts[step]);
+        // AWS keeps for a while what a deleted object used.
+        let waits = before.map(|before| (before, begins.saturating_sub(estimate.ends[before])));
+        if let Some((before, waits)) = waits.filter(|(_, waits)| *waits * WORTH >= total) {
+            named.push(format!("{} until {} is gone", span(waits), address(before)));
+        }
+        if lasts * WORTH >= total {
+            let mark = step_words(of(step).verb).mark;
+            named.push(format!("{mark} {} {}", address(step), span(lasts)));
+        }
+        before = Some(step);
+    }
+    format!("Takes about {}. Critical path: {}.", span(total), named.join(" > "))
 }
 
 /// `Plan: 12 to create, 3 to change, 1 to replace, 0 to delete, 14 unchanged.` and the effort.
@@ -215,19 +306,204 @@ fn refusal(alike: &[Refused]) -> Block {
     }
 }
 
-fn by_component(plan: &Plan) -> BTreeMap<&str, Vec<&Change>> {
-    let mut components: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
-    for change in &plan.changes {
+/// New or deleted resources, under their components.
+fn write_lines(text: &mut String, tree: &Tree<'_>, causes: &[usize], view: View<'_>) {
+    for (component, (_, lines)) in lines(tree, causes, view) {
+        line(text, 2, &view.style.paint(Paint::Bold, &component));
+        lines.lines().for_each(|one| line(text, 4, one));
+    }
+}
+
+/// New or deleted resources by component: how many, and a line for each. Those of one kind of which there is
+/// the same to say share a line.
+pub(super) fn lines(
+    tree: &Tree<'_>,
+    causes: &[usize],
+    view: View<'_>,
+) -> BTreeMap<String, (usize, String)> {
+    let mut components: BTreeMap<String, Vec<(String, Vec<usize>)>> = BTreeMap::new();
+    for cause in causes {
+        let change = tree.change(*cause);
         let component = match change.component.as_str() {
             "" => "no longer configured",
             known => known,
         };
-        components.entry(component).or_default().push(change);
+        let said = said(change, *cause, view);
+        let alike = components.entry(component.to_owned()).or_default();
+        let is_alike = |(other, of): &(String, Vec<usize>)| {
+            let one = tree.change(of[0]);
+            *other == said
+                && (one.action, &one.address.kind) == (change.action, &change.address.kind)
+        };
+        match alike.iter().position(is_alike) {
+            Some(at) => alike[at].1.push(*cause),
+            None => alike.push((said, vec![*cause])),
+        }
     }
-    components
+    let written = |alike: Vec<(String, Vec<usize>)>| {
+        let mut text = String::new();
+        for (said, of) in &alike {
+            write_alike(&mut text, tree, of, said, view);
+        }
+        (alike.iter().map(|(_, of)| of.len()).sum(), text)
+    };
+    components.into_iter().map(|(component, alike)| (component, written(alike))).collect()
 }
 
-fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style, detail: Detail) {
+/// What there is to say about a new or deleted resource, beside its name.
+fn said(change: &Change, index: usize, view: View<'_>) -> String {
+    let mut said = match (&change.want, change.action) {
+        (Some(want), Action::Create) => {
+            // The fields hold what is known of the references.
+            let mut spec = want.spec.clone();
+            for FieldChange { path, after, .. } in &change.fields {
+                if let (Some(known), Some(after)) = (spec.get_mut(path), after) {
+                    known.clone_from(after);
+                }
+            }
+            brief::asked(&spec, &change.name, view.meta(change))
+        }
+        _ => Vec::new(),
+    };
+    said.extend(why(change));
+    said.extend(view.lasts(index).map(|lasts| format!("takes about {}", span(lasts))));
+    said.join(", ")
+}
+
+/// Resources of one kind, with what there is to say about each of them.
+fn write_alike(text: &mut String, tree: &Tree<'_>, of: &[usize], said: &str, view: View<'_>) {
+    let first = tree.change(of[0]);
+    let shown = words(first.action);
+    let names: Vec<String> = match of {
+        [only] => vec![tree.change(*only).address.to_string()],
+        _ => of.iter().map(|one| tree.change(*one).address.name.clone()).collect(),
+    };
+    let mut head = format!("{} ", shown.mark);
+    if of.len() > 1 {
+        let _ = write!(head, "{}: ", tree::times(&first.address.kind, of.len()));
+    }
+    let lines = wrapped(&names, ",", WIDE - head.chars().count());
+    for (at, names) in lines.iter().enumerate() {
+        let start = if at == 0 { head.clone() } else { " ".repeat(4) };
+        let mut one = view.style.paint(shown.paint, &format!("{start}{names}"));
+        if at + 1 == lines.len() && !said.is_empty() {
+            let _ = write!(one, "  {}", view.style.paint(Paint::Dim, said));
+        }
+        line(text, 0, &one);
+    }
+    for one in of {
+        write_consequences(text, 4, tree, *one, view);
+    }
+}
+
+/// A change with everything that it says, and its consequences, as a text of its own.
+pub(super) fn cause(tree: &Tree<'_>, cause: usize, view: View<'_>) -> String {
+    let mut text = String::new();
+    write_cause(&mut text, tree, cause, &Tags::new(), view);
+    text
+}
+
+/// `replaced because its subnet private-1 is replaced`.
+pub(super) fn why(change: &Change) -> Option<String> {
+    let because = change.because.as_ref()?;
+    // An update waits for AWS, and says so itself.
+    Some(match change.action {
+        Action::Update | Action::Create => because.clone(),
+        action => format!("{} because {because}", words(action).done),
+    })
+}
+
+/// A change with everything that it says, and its consequences below it.
+fn write_cause(text: &mut String, tree: &Tree<'_>, cause: usize, common: &Tags, view: View<'_>) {
+    write_change(text, 2, tree.change(cause), common, view);
+    write_effects(text, 6, tree, &tree.with_consequences(cause), view);
+    write_consequences(text, 6, tree, cause, view);
+    if !view.is_short() {
+        for consequence in tree.consequences(cause) {
+            write_change(text, 8, tree.change(consequence), common, view);
+            write_effects(text, 12, tree, &[consequence], view);
+        }
+    }
+}
+
+/// The consequences of a change, counted: `3 replaced: ec2.nat_gateway/nat-1, lambda.permissions x 2`.
+fn write_consequences(
+    text: &mut String,
+    indent: usize,
+    tree: &Tree<'_>,
+    cause: usize,
+    view: View<'_>,
+) {
+    for (action, named) in tree.counted(cause) {
+        let shown = words(action);
+        let number: usize = named.iter().map(|(_, number)| number).sum();
+        let head = format!("{} {number} {}:", shown.mark, shown.done);
+        let named: Vec<String> =
+            named.into_iter().map(|(name, number)| tree::times(&name, number)).collect();
+        let lines = wrapped(&named, ",", WIDE - indent);
+        for (at, some) in lines.iter().enumerate() {
+            let head = if at == 0 { view.style.paint(shown.paint, &head) } else { " ".repeat(4) };
+            line(text, indent, &format!("{head} {some}"));
+        }
+    }
+}
+
+/// How long a change takes, what traffic notices, and whether it can be taken back, if there is anything to
+/// say.
+fn write_effects(
+    text: &mut String,
+    indent: usize,
+    tree: &Tree<'_>,
+    changes: &[usize],
+    view: View<'_>,
+) {
+    if let Some(effects) = effects(tree, changes, view) {
+        line(text, indent, &view.style.paint(Paint::Warn, &effects));
+    }
+}
+
+/// `takes about 25 s; traffic: an outage of about 25 s; undo: no`, the time that of the first change; `None` if
+/// it is short, traffic notices nothing and all can be undone.
+pub(super) fn effects(tree: &Tree<'_>, changes: &[usize], view: View<'_>) -> Option<String> {
+    let outlook =
+        |change: &usize| outlook::of(tree.change(*change), view.meta(tree.change(*change)));
+    let outlooks: Vec<Outlook> = changes.iter().map(outlook).collect();
+    let traffic = outlooks.iter().map(|one| one.traffic).max()?;
+    let undo = outlooks.iter().map(|one| one.undo).max()?;
+    let lasts = outlooks.iter().filter_map(|one| one.outage).max();
+    let mut effects = Vec::new();
+    let takes = changes.first().and_then(|change| view.lasts(*change));
+    effects.extend(takes.map(|takes| format!("takes about {}", span(takes))));
+    if traffic != Traffic::Nothing {
+        effects.push(format!("traffic: {}", noticed(traffic, lasts)));
+    }
+    if undo != Undo::Yes {
+        effects.push(format!("undo: {}", undone(undo)));
+    }
+    (!effects.is_empty()).then(|| effects.join("; "))
+}
+
+/// What traffic notices, in words.
+pub(super) fn noticed(traffic: Traffic, lasts: Option<Duration>) -> String {
+    match (traffic, lasts) {
+        (Traffic::Nothing, _) => "nothing".to_owned(),
+        (Traffic::NewConnections, _) => "new connections".to_owned(),
+        (Traffic::Outage, Some(lasts)) => format!("an outage of about {}", span(lasts)),
+        (Traffic::Outage, None) => "an outage of what uses it".to_owned(),
+    }
+}
+
+/// Whether a change can be taken back, in words.
+pub(super) fn undone(undo: Undo) -> &'static str {
+    match undo {
+        Undo::Yes => "yes",
+        Undo::Restore => "with a restore",
+        Undo::No => "no",
+    }
+}
+
+fn write_change(text: &mut String, indent: usize, change: &Change, common: &Tags, view: View<'_>) {
+    let style = view.style;
     let shown = words(change.action);
     let mut head = style.paint(shown.paint, &format!("{} {}", shown.mark, change.address));
     let known_as = match (&change.action, &change.live) {
@@ -242,9 +518,10 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
             let _ = write!(head, "  {}", style.paint(Paint::Dim, &more));
         }
     }
-    line(text, 2, &head);
-    if let Some(because) = &change.because {
-        line(text, 6, &format!("because: {because}"));
+    line(text, indent, &head);
+    let indent = indent + 4;
+    if let Some(why) = why(change) {
+        line(text, indent, &why);
     }
     if change.action == Action::Replace {
         let order = if change.create_first {
@@ -252,52 +529,49 @@ fn write_change(text: &mut String, change: &Change, common: &Tags, style: Style,
         } else {
             "the old one is deleted before the new one is created"
         };
-        line(text, 6, order);
+        line(text, indent, order);
     }
-    match &change.want {
-        Some(want) if detail == Detail::Short && is_new(change) => {
-            let all = settings(&want.spec, &change.name);
-            wrapped(&all, ",", WIDE).iter().for_each(|some| line(text, 6, some));
-        }
-        _ => write_fields(text, change, style),
-    }
+    write_fields(text, indent, change, view);
     let tags = new_tags(change, common);
     if !tags.is_empty() {
-        line(text, 6, &format!("tags: {}", tag_list(&tags).join(", ")));
+        line(text, indent, &format!("tags: {}", tag_list(&tags).join(", ")));
     }
     if let Some(lost) = &change.irreversible {
-        line(text, 6, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
+        line(text, indent, &style.paint(Paint::Bad, &format!("! lost for good: {lost}")));
     }
     if let Some(regain) = &change.regain {
-        line(text, 6, &format!("recoverable: {regain}"));
+        line(text, indent, &format!("recoverable: {regain}"));
     }
 }
 
-/// Whether a change creates a resource that did not exist.
-fn is_new(change: &Change) -> bool {
-    change.action == Action::Create
-}
-
-fn write_fields(text: &mut String, change: &Change, style: Style) {
+fn write_fields(text: &mut String, indent: usize, change: &Change, view: View<'_>) {
+    let style = view.style;
     let fields: Vec<FieldChange> = match (&change.action, &change.want) {
         (Action::Delete, _) => Vec::new(),
         (Action::Create, Some(want)) if change.fields.is_empty() => as_fields(&want.spec),
         _ => change.fields.iter().filter_map(visible).collect(),
     };
+    let most = if view.is_short() { SHORT_FIELDS } else { usize::MAX };
+    let left_out = fields.len().saturating_sub(most);
     let shown: Vec<(String, Shape)> = fields
         .iter()
-        .map(|field| (field.path.clone(), shape(field, change.action, style)))
+        .take(most)
+        .map(|field| (field.path.clone(), shape(field, change.action, view)))
         .collect();
     let width = shown.iter().filter(|(_, shape)| matches!(shape, Shape::Short(_)));
     let width = width.map(|(path, _)| path.chars().count() + 1).max().unwrap_or_default();
     for (path, shape) in shown {
         match shape {
-            Shape::Short(value) => line(text, 6, &format!("{:<width$} {value}", path + ":")),
+            Shape::Short(value) => line(text, indent, &format!("{:<width$} {value}", path + ":")),
             Shape::Long(lines) => {
-                line(text, 6, &format!("{path}:"));
-                lines.iter().for_each(|nested| line(text, 8, nested));
+                line(text, indent, &format!("{path}:"));
+                lines.iter().for_each(|nested| line(text, indent + 2, nested));
             }
         }
+    }
+    if left_out > 0 {
+        let more = format!("... {} more", count(left_out, "field"));
+        line(text, indent, &style.paint(Paint::Dim, &more));
     }
 }
 
@@ -309,7 +583,8 @@ enum Shape {
     Long(Vec<String>),
 }
 
-fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
+fn shape(field: &FieldChange, action: Action, view: View<'_>) -> Shape {
+    let style = view.style;
     // A new resource does not have old values to mark.
     let is_new = action == Action::Create;
     let before = field.before.as_ref().filter(|value| !value.is_null());
@@ -338,7 +613,15 @@ fn shape(field: &FieldChange, action: Action, style: Style) -> Shape {
                 return Shape::Long(lines(after));
             }
             let lines = value::difference(&lines(before), &lines(after));
-            Shape::Long(lines.iter().map(|line| marked(line, style)).collect())
+            let most = if view.is_short() { SHORT_VALUE } else { usize::MAX };
+            let left_out = lines.len().saturating_sub(most);
+            let mut shown: Vec<String> =
+                lines.iter().take(most).map(|line| marked(line, style)).collect();
+            if left_out > 0 {
+                let more = format!("  ... {} more", count(left_out, "line"));
+                shown.push(style.paint(Paint::Dim, &more));
+            }
+            Shape::Long(shown)
         }
     }
 }

@@ -10,8 +10,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::json;
 use super::style::{Paint, Style, count, span, step_words};
 use super::text::{one_line, shown};
-use payctl_engine::event::Event;
+use payctl_engine::event::{Event, Verb};
 use payctl_engine::model::address::Address;
+use payctl_engine::outlook::Estimate;
+use payctl_engine::plan::Plan;
 
 /// How often plain output repeats that a step is still waiting.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,6 +32,43 @@ pub enum Mode {
     Lines(Box<dyn Write + Send>),
     /// One JSON object per event.
     Json(Box<dyn Write + Send>),
+}
+
+/// How long steps are expected to take, and which of them decide how long the whole takes.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    total: Duration,
+    lasts: BTreeMap<(Address, Verb), Duration>,
+    path: Vec<(Address, Verb)>,
+}
+
+impl Expected {
+    /// From the estimate of a plan.
+    pub fn of(plan: &Plan, estimate: &Estimate) -> Self {
+        let step = |at: usize| {
+            let step = estimate.graph.steps[at];
+            (plan.changes[step.change].address.clone(), step.verb)
+        };
+        Self {
+            total: estimate.total(),
+            lasts: (0..estimate.lasts.len()).map(|at| (step(at), estimate.lasts[at])).collect(),
+            path: estimate.path.iter().map(|at| step(*at)).collect(),
+        }
+    }
+
+    /// The steps of the critical path that have not ended, in words.
+    fn ahead(&self) -> String {
+        const NAMED: usize = 3;
+        let named = self.path.iter().take(NAMED).map(|step| {
+            let lasts = self.lasts.get(step).copied().unwrap_or_default();
+            format!("{} {}", step.0, span(lasts))
+        });
+        let named: Vec<String> = named.collect();
+        match self.path.len().saturating_sub(NAMED) {
+            0 => named.join(" > "),
+            more => format!("{} > {more} more", named.join(" > ")),
+        }
+    }
 }
 
 /// Shows events as they come.
@@ -56,16 +95,19 @@ enum View {
 /// The lines that are redrawn.
 struct Bars {
     all: MultiProgress,
+    /// What the critical path still holds.
+    path: ProgressBar,
     overall: ProgressBar,
     steps: BTreeMap<Address, ProgressBar>,
     style: Style,
+    expected: Expected,
 }
 
 impl Progress {
     /// Progress over so many steps.
-    pub fn new(mode: Mode, style: Style, total: usize, clock: Clock) -> Self {
+    pub fn new(mode: Mode, style: Style, total: usize, expected: Expected, clock: Clock) -> Self {
         let view = match mode {
-            Mode::Live => View::Live(Bars::new(total, style)),
+            Mode::Live => View::Live(Bars::new(total, style, expected)),
             Mode::Lines(out) => View::Lines(out),
             Mode::Json(out) => View::Json(out),
         };
@@ -93,7 +135,11 @@ impl Progress {
                 }
             }
             View::Lines(_) => {}
-            View::Live(bars) => bars.show(event, ends.then(|| self.text(event)).flatten()),
+            // Work that is done is folded into the bar below.
+            View::Live(bars) => {
+                let fails = matches!(event, Event::Failed { .. } | Event::Skipped { .. });
+                bars.show(event, fails.then(|| self.text(event)).flatten());
+            }
         }
     }
 
@@ -102,6 +148,7 @@ impl Progress {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let View::Live(bars) = &state.view {
             bars.steps.values().for_each(ProgressBar::finish_and_clear);
+            bars.path.finish_and_clear();
             bars.overall.finish_and_clear();
         }
     }
@@ -176,23 +223,46 @@ pub(super) fn write(out: &mut dyn Write, line: &str) {
 }
 
 impl Bars {
-    fn new(total: usize, look: Style) -> Self {
+    fn new(total: usize, look: Style, expected: Expected) -> Self {
         let all = MultiProgress::new();
+        let path = all.add(ProgressBar::new_spinner());
+        path.set_style(style("  {msg}"));
         let overall = all.add(ProgressBar::new(total as u64));
-        overall.set_style(style("[{bar:30}] {pos}/{len}  {elapsed}  {msg}").progress_chars("=> "));
+        let about = about(expected.total);
+        let template = format!("[{{bar:30}}] {{pos}}/{{len}}  {{elapsed}}{about}  {{msg}}");
+        overall.set_style(style(&template).progress_chars("=> "));
         overall.enable_steady_tick(TICK);
-        Self { all, overall, steps: BTreeMap::new(), style: look }
+        let bars = Self { all, path, overall, steps: BTreeMap::new(), style: look, expected };
+        bars.show_path();
+        bars
+    }
+
+    /// What the critical path still holds, above the bar.
+    fn show_path(&self) {
+        let ahead = self.expected.ahead();
+        let said = if ahead.is_empty() { ahead } else { format!("critical path: {ahead}") };
+        self.path.set_message(shown(self.style, &one_line(&said)));
+        self.path.tick();
     }
 
     fn show(&mut self, event: &Event, line: Option<String>) {
         if let Some(line) = line {
             drop(self.all.println(shown(self.style, &one_line(&line))));
-            self.overall.inc(1);
         }
         match event {
             Event::Started { address, verb } => {
-                let bar = self.all.insert_before(&self.overall, ProgressBar::new_spinner());
-                bar.set_style(style("{spinner} {prefix} {msg} {elapsed}"));
+                let step = (address.clone(), *verb);
+                let lasts = self.expected.lasts.get(&step).copied().unwrap_or_default();
+                // The steps that decide how long the whole takes stand first.
+                let is_critical = self.expected.path.contains(&step);
+                let bar = ProgressBar::new_spinner();
+                let bar = if is_critical {
+                    self.all.insert(0, bar)
+                } else {
+                    self.all.insert_before(&self.path, bar)
+                };
+                let about = about(lasts);
+                bar.set_style(style(&format!("{{spinner}} {{prefix}} {{msg}} {{elapsed}}{about}")));
                 let words = step_words(*verb);
                 bar.set_prefix(shown(self.style, &one_line(&format!("{} {address}", words.mark))));
                 bar.set_message(words.doing);
@@ -203,9 +273,12 @@ impl Bars {
             Event::Retrying { address, error, after } => {
                 self.say(address, format!("{}, again in {}", error.code, span(*after)));
             }
-            Event::Finished { address, .. }
-            | Event::Failed { address, .. }
-            | Event::Skipped { address, .. } => {
+            Event::Finished { address, verb, .. }
+            | Event::Failed { address, verb, .. }
+            | Event::Skipped { address, verb, .. } => {
+                self.overall.inc(1);
+                self.expected.path.retain(|step| (&step.0, step.1) != (address, *verb));
+                self.show_path();
                 if let Some(bar) = self.steps.remove(address) {
                     bar.finish_and_clear();
                     self.all.remove(&bar);
@@ -222,8 +295,14 @@ impl Bars {
     }
 }
 
+/// ` of about 5 m 00 s`; nothing for what is over at once.
+fn about(lasts: Duration) -> String {
+    const WORTH: Duration = Duration::from_secs(5);
+    if lasts < WORTH { String::new() } else { format!(" of about {}", span(lasts)) }
+}
+
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is constant and valid")
+    ProgressStyle::with_template(template).expect("the template is constant but for a time span")
 }
 
 #[cfg(test)]
@@ -232,7 +311,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use payctl_engine::event::{StepError, Verb};
+    use payctl_engine::event::StepError;
     use payctl_engine::model::error::{ErrorClass, OpError};
 
     #[derive(Clone, Default)]
@@ -287,7 +366,8 @@ mod tests {
     fn shown(mode: impl Fn(Box<dyn Write + Send>) -> Mode, style: Style) -> String {
         let sink = Sink::default();
         let clock = Box::new(|| UNIX_EPOCH + Duration::from_millis(1_790_000_000_123));
-        let progress = Progress::new(mode(Box::new(sink.clone())), style, 12, clock);
+        let progress =
+            Progress::new(mode(Box::new(sink.clone())), style, 12, Expected::default(), clock);
         events().iter().for_each(|event| progress.event(event));
         progress.finish();
         let bytes = sink.0.lock().unwrap().clone();
@@ -305,6 +385,17 @@ mod tests {
         [ 3/12] o sns.subscription/ops skipped: waits for sqs.queue/payments
         [ 3/12] Stopping: 1 step in flight will finish; press Ctrl-C again to stop at once.
         "#);
+    }
+
+    #[test]
+    fn the_critical_path_names_the_next_steps() {
+        let step = |name: &str| (Address::new("a.b", name), Verb::Create);
+        let path: Vec<_> = ["a", "b", "c", "d", "e"].map(step).into();
+        let lasts = path.iter().map(|step| (step.clone(), Duration::from_secs(70))).collect();
+        let expected = Expected { total: Duration::from_secs(350), lasts, path };
+        assert_eq!(expected.ahead(), "a.b/a 1 m 10 s > a.b/b 1 m 10 s > a.b/c 1 m 10 s > 2 more");
+        assert_eq!(about(expected.total), " of about 5 m 50 s");
+        assert_eq!(Expected::default().ahead() + &about(Duration::ZERO), "");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::style::{Paint, Style, span, step_words};
 use super::text::one_line;
@@ -10,6 +11,7 @@ use payctl_engine::event::{StepError, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::meta::Meta;
+use payctl_engine::outlook::Estimate;
 use payctl_engine::plan::{Change, Plan, Purpose};
 
 /// One error: what happened, where, and what to do.
@@ -221,7 +223,13 @@ fn place(change: &Change) -> String {
 }
 
 /// The end of an apply or destroy: errors, skipped and remaining steps, and the totals.
-pub fn text(plan: &Plan, report: &Report, kinds: &[&'static Meta], style: Style) -> String {
+pub fn text(
+    plan: &Plan,
+    report: &Report,
+    kinds: &[&'static Meta],
+    estimate: Option<&Estimate>,
+    style: Style,
+) -> String {
     let changes: BTreeMap<&Address, &Change> =
         plan.changes.iter().map(|change| (&change.address, change)).collect();
     let mut text = String::new();
@@ -251,12 +259,32 @@ pub fn text(plan: &Plan, report: &Report, kinds: &[&'static Meta], style: Style)
         section("Done before the stop:", list(&report.done));
     }
     section("Remaining:", list(&report.remaining));
-    text.push_str(&totals(plan, report, style));
+    if let Some(slowest) = slowest(report) {
+        let _ = writeln!(text, "{slowest}");
+    }
+    text.push_str(&totals(plan, report, estimate, style));
     text
 }
 
-fn totals(plan: &Plan, report: &Report, style: Style) -> String {
-    let time = span(report.elapsed);
+/// `Slowest: rds.cluster/main created in 4 m 58 s, ...`; `None` for a short run.
+fn slowest(report: &Report) -> Option<String> {
+    /// A run that takes less is not worth it, and so is a shorter step.
+    const WORTH: Duration = Duration::from_secs(10);
+    const NAMED: usize = 3;
+    let mut steps: Vec<_> = report.took.iter().filter(|(_, _, took)| *took >= WORTH).collect();
+    steps.sort_by_key(|(address, _, took)| (std::cmp::Reverse(*took), address.clone()));
+    let named = steps.into_iter().take(NAMED).map(|(address, verb, took)| {
+        format!("{address} {} in {}", step_words(*verb).done, span(*took))
+    });
+    let named: Vec<String> = named.collect();
+    (!named.is_empty()).then(|| format!("Slowest: {}.", named.join(", ")))
+}
+
+fn totals(plan: &Plan, report: &Report, estimate: Option<&Estimate>, style: Style) -> String {
+    let mut time = span(report.elapsed);
+    if let Some(estimate) = estimate.filter(|_| report.is_complete()) {
+        let _ = write!(time, " (estimated: {})", span(estimate.total()));
+    }
     let name = match plan.purpose {
         Purpose::Apply => "Apply",
         Purpose::Destroy => "Destroy",
@@ -290,8 +318,6 @@ fn done(report: &Report) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use payctl_engine::model::scope::Scope;
     use payctl_engine::plan::Action;
@@ -337,6 +363,7 @@ mod tests {
             outputs: BTreeMap::new(),
         };
         let report = Report {
+            took: vec![(key.clone(), Verb::Create, Duration::from_secs(30))],
             done: vec![(key, Verb::Create)],
             failed: vec![(queue.clone(), Verb::Create, denied())],
             skipped: vec![(topic, Verb::Create, queue)],
@@ -351,7 +378,7 @@ mod tests {
     #[test]
     fn a_failed_step_reports_cause_place_and_fix() {
         let (plan, report) = example();
-        insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @r#"
+        insta::assert_snapshot!(text(&plan, &report, &[], None, Style::PLAIN), @r#"
         error: cannot create sqs.queue/payments
           what:  CreateQueue: AccessDenied: User: arn:aws:iam::1:user/ci is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:us-east-1:1:q because no identity-based policy allows the sqs:CreateQueue action (request 4f1c)
           where: config/dev.toml:41 [queues], name dev-payment-payments
@@ -361,6 +388,7 @@ mod tests {
         Skipped:
           + sns.topic/ops  waits for sqs.queue/payments
 
+        Slowest: kms.key/data created in 30 s.
         Apply incomplete: 1 created; 1 failed, 1 skipped, 0 not done, in 34 s.
         Run the same command again: it continues where this run stopped.
         "#);
@@ -377,13 +405,14 @@ mod tests {
             interrupted: true,
             ..report
         };
-        insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @r#"
+        insta::assert_snapshot!(text(&plan, &report, &[], None, Style::PLAIN), @r#"
         Done before the stop:
           + kms.key/data
 
         Remaining:
           + sns.topic/ops
 
+        Slowest: kms.key/data created in 30 s.
         Apply interrupted: 1 created; 0 failed, 0 skipped, 1 not done, in 34 s.
         Run the same command again: it continues where this run stopped.
         "#);
@@ -393,7 +422,10 @@ mod tests {
     fn a_complete_run_is_one_line() {
         let (plan, report) = example();
         let report = Report { failed: Vec::new(), skipped: Vec::new(), ..report };
-        insta::assert_snapshot!(text(&plan, &report, &[], Style::PLAIN), @"Apply complete: 1 created in 34 s.");
+        insta::assert_snapshot!(text(&plan, &report, &[], None, Style::PLAIN), @"
+        Slowest: kms.key/data created in 30 s.
+        Apply complete: 1 created in 34 s.
+        ");
     }
 
     #[test]

@@ -10,8 +10,9 @@ use super::checks;
 use super::graph::{self, Format, Node};
 use super::looking;
 use super::outputs::{self, Outputs};
-use super::plan::{Detail, tests::example};
-use super::progress::{Mode, Progress};
+use super::plan::Detail;
+use super::plan::tests::{example, view};
+use super::progress::{Expected, Mode, Progress};
 use super::report::{self, Block};
 use super::status::{self, Health, Row};
 use super::style::Style;
@@ -190,9 +191,9 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
     let mut line = |body: &Value| programs.push(lines::line(UNIX_EPOCH, "x", body));
     let drawn = plan(random);
     for detail in [Detail::Short, Detail::Full] {
-        people.push(plan_text::text(&drawn, style, detail, None));
+        people.push(plan_text::text(&drawn, view(style, detail, None)));
     }
-    line(&lines::plan(&drawn, None));
+    line(&lines::plan(&drawn, view(style, Detail::Full, None)));
 
     let mut address = || Address::new("sqs.queue", hostile(random));
     let (skipped, done, remaining) = (address(), address(), address());
@@ -207,7 +208,7 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
         interrupted: true,
         ..Report::default()
     };
-    people.push(report::text(&drawn, &report, &[], style));
+    people.push(report::text(&drawn, &report, &[], None, style));
     line(&lines::report(&drawn, &report, &[]));
     let block = Block {
         title: hostile(random),
@@ -293,7 +294,8 @@ fn foreign_events_cannot_control_the_terminal() {
         for style in [Style::PLAIN, Style { color: true }] {
             let sink = Sink::default();
             let mode = Mode::Lines(Box::new(sink.clone()));
-            let progress = Progress::new(mode, style, 9, Box::new(|| UNIX_EPOCH));
+            let progress =
+                Progress::new(mode, style, 9, Expected::default(), Box::new(|| UNIX_EPOCH));
             let sent = events(random);
             sent.iter().for_each(|event| progress.event(event));
             let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();

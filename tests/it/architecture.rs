@@ -393,7 +393,9 @@ fn the_facts_of_every_kind_make_sense() {
         let name = meta.kind;
         let specs: Vec<Value> = [kind.sample()].into_iter().chain(kind.variants()).collect();
         let known = |path: &str| specs.iter().any(|spec| at(spec, path).is_some());
-        for path in meta.immutable.iter().chain(meta.create_only) {
+        for path in
+            meta.immutable.iter().chain(meta.create_only).chain(meta.part_of).chain(meta.asked)
+        {
             assert!(known(path), "{name}: no sample and no variant has the field `{path}`");
         }
         if let Some(field) = meta.failure_field {
@@ -401,6 +403,10 @@ fn the_facts_of_every_kind_make_sense() {
                 known(field),
                 "{name}: `failure_field` names the field `{field}`, which none has"
             );
+        }
+        for (field, _) in meta.felt {
+            assert!(known(field), "{name}: `felt` names the field `{field}`, which none has");
+            assert!(meta.serves, "{name}: traffic notices a change of what it does not need");
         }
         for (field, _) in meta.changed_outputs {
             assert!(

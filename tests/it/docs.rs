@@ -13,9 +13,9 @@ mod kinds;
 mod pages;
 
 /// The first line of a page that a test writes.
-const GENERATED: &str = "<!-- Made by tests/it/docs.rs; do not edit. -->\n\n";
+pub const GENERATED: &str = "<!-- Made by tests/it/docs.rs; do not edit. -->\n\n";
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -24,7 +24,7 @@ fn read(path: &str) -> String {
 }
 
 /// Compares a generated file with the one in the repository, or writes it.
-fn expect_file(path: &str, text: &str) {
+pub fn expect_file(path: &str, text: &str) {
     let full = root().join(path);
     if std::env::var_os("PAYCTL_UPDATE_DOCS").is_some_and(|value| value == "1") {
         fs::create_dir_all(full.parent().expect("a folder")).expect("the docs can be written");

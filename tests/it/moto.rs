@@ -290,7 +290,7 @@ fn every_kind_round_trips_on_moto() {
     let moto = Moto::start();
     block_on(async {
         let provider = sample_provider(&moto.connection()).await;
-        round_trip(&provider, GAPS).await;
+        round_trip(&provider, GAPS, true).await;
     });
     assert_eq!(moto.holds(), [""; 0], "left after destroy");
 }

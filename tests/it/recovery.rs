@@ -172,7 +172,7 @@ fn a_lost_table_is_restored_with_items_and_settings() {
     let plan = shop.plan(2);
     let what =
         format!("from the backup {TABLE}$DeletedTableBackup of the table {TABLE}: the data of");
-    has(&plan, &["because: restored", &what, "it does not have later writes"]);
+    has(&plan, &["restored from", &what, "it does not have later writes"]);
     shop.apply();
     has(&shop.plan(0), &["No changes:"]);
     assert!(!shop.plan(0).contains("note:"), "what was restored needs no note");

@@ -32,6 +32,8 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Report {
     /// The steps that reached their goal, in that order.
     pub done: Vec<(Address, Verb)>,
+    /// How long each of them took.
+    pub took: Vec<(Address, Verb, Duration)>,
     /// The steps that did not, and why.
     pub failed: Vec<(Address, Verb, StepError)>,
     /// The steps that were not tried, and the failed step that they would have needed.
@@ -50,7 +52,10 @@ impl Report {
     /// Takes in what happened to a step.
     fn record(&mut self, event: &Event) {
         match event {
-            Event::Finished { address, verb, .. } => self.done.push((address.clone(), *verb)),
+            Event::Finished { address, verb, elapsed } => {
+                self.done.push((address.clone(), *verb));
+                self.took.push((address.clone(), *verb, *elapsed));
+            }
             Event::Failed { address, verb, error } => {
                 self.failed.push((address.clone(), *verb, error.clone()));
             }
@@ -206,6 +211,7 @@ impl<'a> Run<'a> {
         });
         Report {
             done: so_far.done.clone(),
+            took: so_far.took.clone(),
             failed: so_far.failed.clone(),
             skipped: so_far.skipped.clone(),
             remaining,
@@ -270,6 +276,7 @@ impl<'a> Run<'a> {
         let step = converge::Step {
             provider: self.provider,
             address: &change.address,
+            was: change.live.as_ref().and_then(|live| self.scope.owned(&live.tags)),
             // Where the old object goes first, the new one may well get its id.
             replaces: change.live.as_ref().filter(|_| change.create_first).map(|live| &*live.id),
             scope: self.scope,

@@ -44,6 +44,8 @@ pub(crate) struct Step<'a> {
     pub provider: &'a dyn Provider,
     /// The resource.
     pub address: &'a Address,
+    /// The address that its tags named when the plan was made: another one, if the config has renamed it.
+    pub was: Option<Address>,
     /// The id of the object that it replaces, if that still stands beside it.
     pub replaces: Option<&'a str>,
     /// The environment.

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod event;
 pub mod graph;
 pub mod model;
+pub mod outlook;
 mod owners;
 pub mod plan;
 pub mod planner;

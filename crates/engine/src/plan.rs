@@ -57,6 +57,9 @@ pub struct Change {
     pub fields: Vec<FieldChange>,
     /// Why it is replaced, deleted or waited for.
     pub because: Option<String>,
+    /// The other change that it is nothing but a consequence of.
+    #[serde(default)]
+    pub follows: Option<Address>,
     /// What is lost for good.
     pub irreversible: Option<String>,
     /// How some of that can still be got back.
@@ -88,6 +91,7 @@ impl Change {
             origin: String::new(),
             fields: Vec::new(),
             because: None,
+            follows: None,
             irreversible: None,
             regain: None,
             create_first: false,
@@ -191,5 +195,33 @@ impl Plan {
     /// How many changes of one sort there are.
     pub fn count(&self, action: Action) -> usize {
         self.changes.iter().filter(|change| change.action == action).count()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A plan without changes.
+    pub(crate) fn empty() -> Plan {
+        Plan {
+            format: FORMAT,
+            scope: Scope {
+                project: "payment".into(),
+                env: "dev".into(),
+                account: "1".into(),
+                region: "us-east-1".into(),
+                partition: "aws".into(),
+            },
+            purpose: Purpose::Apply,
+            targets: Vec::new(),
+            changes: Vec::new(),
+            unchanged: Vec::new(),
+            refused: Vec::new(),
+            notes: Vec::new(),
+            unseen: Vec::new(),
+            left_alone: Vec::new(),
+            outputs: BTreeMap::new(),
+        }
     }
 }

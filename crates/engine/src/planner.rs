@@ -18,8 +18,9 @@ use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase};
 use crate::model::meta::Meta;
 use crate::model::scope::{Scope, is_protected};
-use crate::model::text::{Ref, each_ref, resolve};
+use crate::model::text::{Outputs, Ref, each_ref, resolve};
 
+mod follows;
 mod losses;
 mod replace;
 mod targets;
@@ -69,7 +70,7 @@ pub fn plan(
         match graph::tangled(&plan.changes, &blocks_delete) {
             Some((user, used)) if !forced.contains_key(&user) => {
                 let why = reason_of_user(&plan, &used);
-                forced.insert(user, why);
+                forced.insert(user, (used, why));
             }
             Some(_) | None => break plan,
         }
@@ -99,6 +100,9 @@ fn draft(
         kinds,
         forced,
         blind: BTreeSet::new(),
+        predicted: BTreeMap::new(),
+        replaced: BTreeSet::new(),
+        adopted: BTreeSet::new(),
         owners: Owners::of(snapshot, kinds),
         plan: Plan {
             format: FORMAT,
@@ -126,6 +130,7 @@ fn draft(
     }
     planner.surplus(&kept);
     planner.order_deletions();
+    follows::find(&mut planner.plan, &planner.predicted);
     Ok(planner.plan)
 }
 
@@ -139,6 +144,12 @@ struct Planner<'a> {
     forced: &'a Forced,
     /// Resources that were refused since payctl could not read them: their outputs are not known.
     blind: BTreeSet<Address>,
+    /// What is known already of the outputs of new objects.
+    predicted: BTreeMap<Address, Outputs>,
+    /// What is replaced.
+    replaced: BTreeSet<Address>,
+    /// The objects that the config has given another logical name: their address of before, and their id.
+    adopted: BTreeSet<(Address, String)>,
 }
 
 impl<'a> Planner<'a> {
@@ -162,8 +173,7 @@ impl<'a> Planner<'a> {
             self.blind.insert(want.address.clone());
             return Ok(None);
         }
-        let known = resolve(&want.spec, &|reference: &Ref| self.output(reference));
-        let spec = self.provider.canonical(&want.address.kind, &known).map_err(PlanError::Spec)?;
+        let spec = self.known(want, meta, false)?;
         let stands = self.stands_for(want, meta, &spec);
         if let Some(needed) = unseen_need(want, &self.blind) {
             let reason = format!("it refers to {needed}, which payctl cannot read");
@@ -171,11 +181,19 @@ impl<'a> Planner<'a> {
             return Ok(self.keep_blindly(want, stands.map(|(live, _)| live)));
         }
         let Some((live, fields)) = stands else {
+            let spec = self.known(want, meta, true)?;
             return Ok(self.absent(want, meta, &spec));
         };
         let forced = self.forced.get(&want.address);
-        if let Some(because) = reason_to_replace(meta, live, &fields, forced) {
-            self.replace(want, meta, live, fields, because);
+        let lost = self.lost_with(want, meta);
+        if let Some((because, cause)) = reason_to_replace(meta, live, &fields, forced, lost) {
+            if self.replace(want, meta, live, fields, because, cause) {
+                self.replaced.insert(want.address.clone());
+                self.predict(want, meta, &spec, meta.keeps_identity());
+            } else {
+                // It stays as it is, as the whole environment does.
+                self.keep_outputs(meta, &want.address, live, &[]);
+            }
             return Ok(Some(live.id.clone()));
         }
         if is_protected(&live.tags) && !is_protected(&want.tags) {
@@ -185,8 +203,14 @@ impl<'a> Planner<'a> {
         self.note_source(want, meta, live);
         self.note_under_way(want, meta, live);
         self.keep_outputs(meta, &want.address, live, &fields);
-        let because = match &live.phase {
-            Phase::Pending(status) if fields.is_empty() => Some(format!(
+        let tagged = self.blueprint.scope.owned(&live.tags).filter(|_| meta.tagged);
+        let before = tagged.filter(|address| *address != want.address);
+        let because = match (&live.phase, before) {
+            (_, Some(before)) => {
+                self.adopted.insert((before.clone(), live.id.clone()));
+                Some(format!("it was {before}: its tag gets the new address"))
+            }
+            (Phase::Pending(status), None) if fields.is_empty() => Some(format!(
                 "AWS is still working on it ({status}); payctl waits until it is ready"
             )),
             _ => None,
@@ -205,6 +229,21 @@ impl<'a> Planner<'a> {
         self.snapshot.get(address).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The object of the wanted name that is there under an address of before: the config calls it by
+    /// another logical name now. A name that AWS keeps unique and cannot change tells which it is.
+    fn renamed(&self, want: &Desired, meta: &Meta) -> Option<&'a Found> {
+        if !meta.immutable.contains(&"name") || !meta.tagged {
+            return None;
+        }
+        let is_it = |found: &&Found| {
+            found.owner == Owner::Ours
+                && found.address.kind == want.address.kind
+                && !self.blueprint.resources.contains_key(&found.address)
+                && found.live.spec.get("name").and_then(Value::as_str) == Some(want.name.as_str())
+        };
+        self.snapshot.values().flatten().find(is_it)
+    }
+
     /// The object of ours that stands for a wanted resource, and what differs. There may be several,
     /// after a crash or two runs at once: the one that need not be replaced, that most depends on,
     /// and that needs least.
@@ -214,7 +253,9 @@ impl<'a> Planner<'a> {
         meta: &Meta,
         spec: &Value,
     ) -> Option<(&'a Live, Vec<FieldChange>)> {
-        let ours = self.found(&want.address).iter().filter(|found| {
+        let here = self.found(&want.address);
+        let renamed = if here.is_empty() { self.renamed(want, meta) } else { None };
+        let ours = here.iter().chain(renamed).filter(|found| {
             let takes = || meta.takes_over(spec, &found.live.spec);
             (found.owner == Owner::Ours || found.owner == Owner::Nobody && takes())
                 && !matches!(found.live.phase, Phase::Deleting(_))
@@ -262,6 +303,7 @@ impl<'a> Planner<'a> {
             let change = self.change(want, Action::Create, None, fields, None);
             self.plan.changes.push(change);
         }
+        self.predict(want, meta, spec, true);
         None
     }
 
@@ -270,7 +312,8 @@ impl<'a> Planner<'a> {
     fn surplus(&mut self, kept: &BTreeMap<Address, String>) {
         for found in self.snapshot.values().flatten() {
             let Found { address, owner, live } = found;
-            if *owner != Owner::Ours || kept.get(address) == Some(&live.id) {
+            let is_adopted = self.adopted.contains(&(address.clone(), live.id.clone()));
+            if *owner != Owner::Ours || kept.get(address) == Some(&live.id) || is_adopted {
                 continue;
             }
             let meta = self.kinds.get(address.kind.as_str());
@@ -359,9 +402,44 @@ impl<'a> Planner<'a> {
         self.plan.refused.push(Refused { address, origin, reason, hint });
     }
 
-    /// An output that is known and stays as it is.
-    fn output(&self, reference: &Ref) -> Option<String> {
-        self.plan.outputs.get(&reference.to)?.get(&reference.output).cloned()
+    /// The wanted spec, in its canonical form, with every output that is known: of what stays, and of
+    /// new objects as far as it follows from their names. An object is lost with what it is a part of, so
+    /// for one that exists, the outputs of a new object it is a part of count as unknown.
+    fn known(&self, want: &Desired, meta: &Meta, is_new: bool) -> Result<Value, PlanError> {
+        let stays = |reference: &Ref| self.output(&self.plan.outputs, reference);
+        let known =
+            |reference: &Ref| stays(reference).or_else(|| self.output(&self.predicted, reference));
+        let mut spec = want.spec.clone();
+        for (field, value) in spec.as_object_mut().into_iter().flatten() {
+            let is_part = !is_new && meta.part_of.contains(&field.as_str());
+            *value = if is_part { resolve(value, &stays) } else { resolve(value, &known) };
+        }
+        self.provider.canonical(&want.address.kind, &spec).map_err(PlanError::Spec)
+    }
+
+    fn output(&self, of: &BTreeMap<Address, Outputs>, reference: &Ref) -> Option<String> {
+        of.get(&reference.to)?.get(&reference.output).cloned()
+    }
+
+    /// Keeps what is known of the outputs of a new object.
+    fn predict(&mut self, want: &Desired, meta: &Meta, spec: &Value, keeps_identity: bool) {
+        if keeps_identity {
+            let outputs = meta.predict(&self.blueprint.scope, &want.name, spec);
+            self.predicted.insert(want.address.clone(), outputs);
+        }
+    }
+
+    /// The replaced object that a live one is a part of, if there is one.
+    fn lost_with(&self, want: &Desired, meta: &Meta) -> Option<Address> {
+        let mut lost = None;
+        for field in meta.part_of {
+            each_ref(want.spec.get(field).unwrap_or(&Value::Null), &mut |reference| {
+                if self.replaced.contains(&reference.to) {
+                    lost = Some(reference.to.clone());
+                }
+            });
+        }
+        lost
     }
 
     fn keep_outputs(

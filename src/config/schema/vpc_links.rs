@@ -17,6 +17,10 @@ pub struct VpcLink {
     /// The tier of subnets of its network interfaces.
     #[serde(default)]
     pub subnets: SubnetTier,
+    /// The number of zones, from the first, that it has a network interface in. Default: all. AWS
+    /// cannot move a link, so without this key payctl replaces it when `zones` of the network changes.
+    #[schemars(range(min = 1, max = 6))]
+    pub zones: Option<u8>,
     /// The security groups of its network interfaces.
     pub security_groups: BTreeSet<GroupRef>,
 }

@@ -1,27 +1,38 @@
-//! New resources in a line or two: plain settings in full, long values as counts.
-//!
-//! The settings that a reader checks first come first: plain ones, then references, then counts.
+//! New resources in a line: the settings that a reviewer asks about, long values as counts.
 
 use serde_json::{Map, Value};
 
 use super::super::style::count;
+use payctl_engine::model::meta::Meta;
 use payctl_engine::model::text::{Part, Text};
 
 /// Nested values no wider than this are shown as they are.
 const WIDE: usize = 60;
 
-/// The settings of a new resource, without `name`, which the heading has.
-pub(super) fn settings(spec: &Value, name: &str) -> Vec<String> {
+/// How many settings of a new resource are shown, and how wide one may be.
+const ASKED: usize = 3;
+const WORD: usize = 40;
+
+/// The settings of a new resource that a reviewer asks about: those that its kind names, else the
+/// plainest, without its name.
+pub(in crate::ui) fn asked(spec: &Value, name: &str, meta: Option<&Meta>) -> Vec<String> {
+    let asked = meta.map(|meta| meta.asked).unwrap_or_default();
+    let shown = |key: &str| {
+        let (rank, value) = brief(spec.get(key)?)?;
+        let is_short = value.chars().count() <= WORD;
+        is_short.then(|| (rank, format!("{} {value}", key.replace('_', " "))))
+    };
+    if !asked.is_empty() {
+        return asked.iter().filter_map(|key| Some(shown(key)?.1)).collect();
+    }
     let fields = spec.as_object().into_iter().flatten();
     let mut shown: Vec<(Rank, String)> = fields
         .filter(|(_, value)| value.as_str() != Some(name))
-        .filter_map(|(key, value)| {
-            let (rank, value) = brief(value)?;
-            Some((rank, format!("{key}: {value}")))
-        })
+        .filter_map(|(key, _)| shown(key))
+        .filter(|(rank, _)| *rank != Rank::Counted)
         .collect();
     shown.sort_by_key(|(rank, _)| *rank);
-    shown.into_iter().map(|(_, setting)| setting).collect()
+    shown.into_iter().take(ASKED).map(|(_, setting)| setting).collect()
 }
 
 /// Words or settings on as few lines as fit, with `between` after each but the last.
@@ -127,7 +138,7 @@ mod tests {
     use payctl_engine::model::text::Output;
 
     #[test]
-    fn settings_come_first_and_long_values_are_counted() {
+    fn a_new_resource_shows_what_its_kind_is_asked_about() {
         let key = Text::reference(Address::new("kms.key", "main"), Output::Arn);
         let policy = json!({ "Version": "2012-10-17", "Statement": [{}, {}, {}] });
         let spec = json!({
@@ -150,13 +161,18 @@ mod tests {
             }],
             "raw": false,
         });
-        insta::assert_snapshot!(wrapped(&settings(&spec, "dev-table"), ",", 80).join("\n"), @r#"
-        description: "Reads, and writes",
-        managed: arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole,
-        partition_key: {name: user_id, type: S}, raw: false,
-        encryption: {kms: ${kms.key/main.arn}}, indexes: {by-customer, by-status},
-        inline: {permissions: 3 statements}, policy: 3 statements, rules: 2 items,
-        user_data: 2 lines
-        "#);
+        const KIND: Meta = Meta {
+            asked: &["partition_key", "indexes", "stream", "rules"],
+            ..Meta::new("a.table", "a", "")
+        };
+        let shown = |meta| asked(&spec, "dev-table", meta).join(", ");
+        insta::assert_snapshot!(shown(Some(&KIND)), @"partition key {name: user_id, type: S}, indexes {by-customer, by-status}, rules 2 items");
+        insta::assert_snapshot!(shown(None), @r#"description "Reads, and writes", partition key {name: user_id, type: S}, raw false"#);
+    }
+
+    #[test]
+    fn words_are_wrapped_with_their_separator() {
+        let words: Vec<String> = ["one", "two", "three"].map(str::to_owned).into();
+        assert_eq!(wrapped(&words, ",", 9), ["one, two,", "three"]);
     }
 }

@@ -160,90 +160,88 @@ pub(in crate::ui) fn example() -> Plan {
     }
 }
 
+/// A view without facts of the kinds.
+pub(in crate::ui) fn view(style: Style, detail: Detail, effort: Option<Effort>) -> View<'static> {
+    View { style, detail, effort, kinds: &[], estimate: None }
+}
+
 const EFFORT: Effort = Effort { calls: 61, elapsed: Duration::from_millis(812) };
 
 #[test]
 fn a_plan_without_colour() {
-    insta::assert_snapshot!(text(&example(), Style::PLAIN, Detail::Full, Some(EFFORT)), @r#"
+    insta::assert_snapshot!(text(&example(), view(Style::PLAIN, Detail::Full, Some(EFFORT))));
+}
+
+#[test]
+fn a_plan_in_short() {
+    insta::assert_snapshot!(text(&example(), view(Style::PLAIN, Detail::Short, Some(EFFORT))));
+}
+
+/// A subnet that is replaced, with what follows from it: counted in short, unfolded with -v.
+#[test]
+fn consequences_are_counted_below_their_cause() {
+    const KINDS: &[&Meta] = &[
+        &Meta {
+            serves: true,
+            typical: payctl_engine::model::meta::Typical::seconds(3, 2, 5),
+            ..Meta::new("ec2.subnet", "ec2", "A subnet.")
+        },
+        &Meta {
+            serves: true,
+            typical: payctl_engine::model::meta::Typical::seconds(110, 1, 70),
+            ..Meta::new("ec2.nat_gateway", "ec2", "A gateway.")
+        },
+    ];
+    let subnet = Address::new("ec2.subnet", "private-1");
+    let mut changes = vec![Change {
+        fields: vec![field("cidr", json!("10.0.2.0/24"), json!("10.0.3.0/24"))],
+        because: Some("AWS cannot change cidr in place".into()),
+        ..change(Action::Replace, subnet.clone(), "network", "config/base.toml:43")
+    }];
+    let gateway = Address::new("ec2.nat_gateway", "nat-1");
+    changes.push(Change {
+        because: Some("its subnet private-1 is replaced".into()),
+        follows: Some(subnet.clone()),
+        ..change(Action::Replace, gateway.clone(), "network", "config/base.toml:43")
+    });
+    let follower = |kind: &str, name: &str, cause: &Address, path: &str| Change {
+        fields: vec![field(path, json!("before"), json!("after"))],
+        follows: Some(cause.clone()),
+        ..change(Action::Update, Address::new(kind, name), "network", "config/base.toml:50")
+    };
+    changes.push(follower("ec2.route_table", "private", &gateway, "routes"));
+    for name in ["a", "b", "c"] {
+        changes.push(follower("lambda.function", name, &subnet, "network.subnets"));
+    }
+    let refused = Vec::new();
+    let plan = Plan { changes, refused, notes: Vec::new(), ..example() };
+    let estimate = Estimate::of(&plan, KINDS, &outlook::Learned::new(), 1);
+    let shown = |detail| {
+        let view =
+            View { kinds: KINDS, estimate: Some(&estimate), ..view(Style::PLAIN, detail, None) };
+        text(&plan, view)
+    };
+    insta::assert_snapshot!(shown(Detail::Short), @"
     Plan for payment dev (account 123456789012, us-east-1)
-    Tags on every new resource:
-      CreatedAt=2026-11-20, Environment=dev, Team=payments
 
-    keys
-      + kms.key/data  dev-payment-data  config/base.toml:12
-          policy:
-            Statement:
-              - Action:
-                  - "sqs:SendMessage"
-                  - "sqs:ReceiveMessage"
-                  - "sqs:GetQueueAttributes"
-                Effect: "Allow"
-                Principal:
-                  Service: "sns.amazonaws.com"
-                Resource: "*"
-                Sid: "First"
-              - Action:
-                  - "sqs:SendMessage"
-                  - "sqs:ReceiveMessage"
-                  - "sqs:GetQueueAttributes"
-                Effect: "Allow"
-                Principal:
-                  Service: "sns.amazonaws.com"
-                Resource: "*"
-                Sid: "Second"
-            Version: "2012-10-17"
-          rotation: true
+    Replaces (1)
+      ± ec2.subnet/private-1  dev-payment-private-1  config/base.toml:43
+          replaced because AWS cannot change cidr in place
+          the old one is deleted before the new one is created
+          cidr: \"10.0.2.0/24\" -> \"10.0.3.0/24\"
+          traffic: an outage of about 3 m 00 s
+          ± 1 replaced: ec2.nat_gateway/nat-1
+          ~ 4 changed: ec2.route_table/private, lambda.function x 3
 
-    network
-      + ec2.subnet/private-a  dev-payment-private-a  config/base.toml:12
-          cidr:   "10.0.0.0/20"
-          public: true
-          vpc:    (known after apply: ec2.vpc/main id)
-          zone:   "us-east-1a"
-          tags: Tier=private
-      ± ec2.vpc/main  dev-payment-main  config/base.toml:8
-          because: AWS cannot change `cidr` in place
-          the new one is created before the old one is deleted
-          cidr: "10.0.0.0/16" -> "10.1.0.0/16"
-
-    no longer configured
-      - dynamodb.table/old  dev-payment-old
-          because: it is no longer in the config
-          ! lost for good: the items in the table
-          recoverable: AWS keeps a backup
-
-    queues
-      ~ sqs.queue/payments  dev-payment-payments  config/dev.toml:41
-          visibility_timeout: 60 -> 120
-          delay:              (not set) -> 5
-          encryption.kms:     "arn:aws:kms:x" -> (known after apply: kms.key/data arn)
-          policy:
-              ... 12 lines unchanged
-                    - "sqs:ReceiveMessage"
-                    - "sqs:GetQueueAttributes"
-            -     Effect: "Deny"
-            +     Effect: "Allow"
-                  Principal:
-                    Service: "sns.amazonaws.com"
-            -     Resource: "*"
-            +     Resource: "arn:aws:sqs:q"
-                  Sid: "Second"
-              Version: "2012-10-17"
-          tags.Team:          "core" -> "payments"
-          redrive:
-            - max_receives: 5
-            - target: "arn:d"
-
-    error: cannot plan s3.bucket/audit
-      what:  the name dev-payment-audit belongs to somebody else (it has no tags)
-      where: config/base.toml:77
-      hint:  choose another name with `name = "..."`
-
-    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
-      remove it
-
-    Plan: 2 to create, 1 to change, 1 to replace, 1 to delete, 1 unchanged. 1 change loses data for good. 1 refused. 61 API calls in 0.8 s.
-    "#);
+    In short; -v shows every field and consequence.
+    Takes about 3 m 00 s. Critical path: - ec2.nat_gateway/nat-1 1 m 10 s > + ec2.nat_gateway/nat-1 1 m 50 s.
+    Plan: 0 to create, 4 to change, 2 to replace, 0 to delete, 1 unchanged.
+    ");
+    let full = shown(Detail::Full);
+    for line in ["replaced because its subnet private-1 is replaced", "network.subnets: \"before\""]
+    {
+        assert!(full.contains(line), "{full}");
+    }
 }
 
 #[test]
@@ -251,130 +249,41 @@ fn new_resources_are_summarised() {
     let new = |change: &Change| change.action == Action::Create;
     let changes = example().changes.into_iter().filter(new).collect();
     let plan = Plan { changes, refused: Vec::new(), ..example() };
-    insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @r"
-    Plan for payment dev (account 123456789012, us-east-1)
-    Tags on every new resource:
-      CreatedAt=2026-11-20, Environment=dev, Team=payments
-
-    keys
-      + kms.key/data  dev-payment-data  config/base.toml:12
-          rotation: true, policy: 2 statements
-
-    network
-      + ec2.subnet/private-a  dev-payment-private-a  config/base.toml:12
-          cidr: 10.0.0.0/20, public: true, zone: us-east-1a, vpc: ${ec2.vpc/main.id}
-          tags: Tier=private
-
-    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
-      remove it
-
-    New resources are shown in short; -v shows every field.
-    Plan: 2 to create, 0 to change, 0 to replace, 0 to delete, 1 unchanged.
-    ");
+    insta::assert_snapshot!(text(&plan, view(Style::PLAIN, Detail::Short, None)));
 }
 
 #[test]
 fn a_plan_with_colour() {
     let page = shown(
         Style { color: true },
-        &text(&example(), Style { color: true }, Detail::Full, Some(EFFORT)),
+        &text(&example(), view(Style { color: true }, Detail::Full, Some(EFFORT))),
     )
     .replace('\u{1b}', "^");
-    insta::assert_snapshot!(page, @r#"
-    ^[1mPlan for payment dev (account 123456789012, us-east-1)^[0m
-    Tags on every new resource:
-      CreatedAt=2026-11-20, Environment=dev, Team=payments
-
-    ^[1mkeys^[0m
-      ^[32m+ kms.key/data^[0m  ^[2mdev-payment-data^[0m  ^[2mconfig/base.toml:12^[0m
-          policy:
-            Statement:
-              - Action:
-                  - "sqs:SendMessage"
-                  - "sqs:ReceiveMessage"
-                  - "sqs:GetQueueAttributes"
-                Effect: "Allow"
-                Principal:
-                  Service: "sns.amazonaws.com"
-                Resource: "*"
-                Sid: "First"
-              - Action:
-                  - "sqs:SendMessage"
-                  - "sqs:ReceiveMessage"
-                  - "sqs:GetQueueAttributes"
-                Effect: "Allow"
-                Principal:
-                  Service: "sns.amazonaws.com"
-                Resource: "*"
-                Sid: "Second"
-            Version: "2012-10-17"
-          rotation: true
-
-    ^[1mnetwork^[0m
-      ^[32m+ ec2.subnet/private-a^[0m  ^[2mdev-payment-private-a^[0m  ^[2mconfig/base.toml:12^[0m
-          cidr:   "10.0.0.0/20"
-          public: true
-          vpc:    (known after apply: ec2.vpc/main id)
-          zone:   "us-east-1a"
-          tags: Tier=private
-      ^[35m± ec2.vpc/main^[0m  ^[2mdev-payment-main^[0m  ^[2mconfig/base.toml:8^[0m
-          because: AWS cannot change `cidr` in place
-          the new one is created before the old one is deleted
-          cidr: ^[31m"10.0.0.0/16"^[0m -> ^[32m"10.1.0.0/16"^[0m
-
-    ^[1mno longer configured^[0m
-      ^[31m- dynamodb.table/old^[0m  ^[2mdev-payment-old^[0m
-          because: it is no longer in the config
-          ^[31m! lost for good: the items in the table^[0m
-          recoverable: AWS keeps a backup
-
-    ^[1mqueues^[0m
-      ^[33m~ sqs.queue/payments^[0m  ^[2mdev-payment-payments^[0m  ^[2mconfig/dev.toml:41^[0m
-          visibility_timeout: ^[31m60^[0m -> ^[32m120^[0m
-          delay:              ^[31m(not set)^[0m -> ^[32m5^[0m
-          encryption.kms:     ^[31m"arn:aws:kms:x"^[0m -> ^[32m(known after apply: kms.key/data arn)^[0m
-          policy:
-            ^[2m  ... 12 lines unchanged^[0m
-                    - "sqs:ReceiveMessage"
-                    - "sqs:GetQueueAttributes"
-            ^[31m-     Effect: "Deny"^[0m
-            ^[32m+     Effect: "Allow"^[0m
-                  Principal:
-                    Service: "sns.amazonaws.com"
-            ^[31m-     Resource: "*"^[0m
-            ^[32m+     Resource: "arn:aws:sqs:q"^[0m
-                  Sid: "Second"
-              Version: "2012-10-17"
-          tags.Team:          ^[31m"core"^[0m -> ^[32m"payments"^[0m
-          redrive:
-            ^[31m- max_receives: 5^[0m
-            ^[31m- target: "arn:d"^[0m
-
-    ^[31merror:^[0m cannot plan s3.bucket/audit
-      ^[1mwhat: ^[0m the name dev-payment-audit belongs to somebody else (it has no tags)
-      ^[1mwhere:^[0m config/base.toml:77
-      ^[1mhint: ^[0m choose another name with `name = "..."`
-
-    note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists
-      remove it
-
-    Plan: ^[32m2 to create^[0m, ^[33m1 to change^[0m, ^[35m1 to replace^[0m, ^[31m1 to delete^[0m, 1 unchanged.^[31m 1 change loses data for good.^[0m^[31m 1 refused.^[0m 61 API calls in 0.8 s.
-    "#);
+    insta::assert_snapshot!(page);
 }
 
 #[test]
 fn colour_does_not_change_the_text() {
-    let colored =
-        shown(Style { color: true }, &text(&example(), Style { color: true }, Detail::Full, None));
+    let colored = shown(
+        Style { color: true },
+        &text(&example(), view(Style { color: true }, Detail::Full, None)),
+    );
     let codes = regex_lite::Regex::new("\u{1b}\\[[0-9]*m").unwrap();
-    assert_eq!(codes.replace_all(&colored, ""), text(&example(), Style::PLAIN, Detail::Full, None));
+    assert_eq!(
+        codes.replace_all(&colored, ""),
+        text(&example(), view(Style::PLAIN, Detail::Full, None))
+    );
 }
 
 #[test]
 fn own_tags_are_never_shown() {
     let plan = example();
-    assert!(!text(&plan, Style::PLAIN, Detail::Full, None).contains("payctl:"));
-    assert!(!super::super::json::plan(&plan, None).to_string().contains("payctl:"));
+    assert!(!text(&plan, view(Style::PLAIN, Detail::Full, None)).contains("payctl:"));
+    assert!(
+        !super::super::json::plan(&plan, view(Style::PLAIN, Detail::Full, None))
+            .to_string()
+            .contains("payctl:")
+    );
 }
 
 #[test]
@@ -393,7 +302,7 @@ fn disputed_objects_are_named() {
         reason: "its tags say that it is, but `stripe-live` does not name dev".into(),
     }];
     let plan = Plan { changes: Vec::new(), refused: Vec::new(), left_alone, ..example() };
-    insta::assert_snapshot!(text(&plan, Style::PLAIN, Detail::Short, None), @"
+    insta::assert_snapshot!(text(&plan, view(Style::PLAIN, Detail::Short, None)), @"
     Plan for payment dev (account 123456789012, us-east-1)
 
     note: dynamodb.table/refunds (config/base.toml:80): `restore_from` is set, but dev-payment-refunds exists

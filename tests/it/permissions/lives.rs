@@ -536,7 +536,7 @@ async fn applying(account: &mut Account) {
     let connection = sandboxed(&account.sandbox);
     let provider = sample_provider(&connection).await;
     // Made, changed in every field, with other tags, deleted.
-    account.act(round_trip(&provider, &[])).await;
+    account.act(round_trip(&provider, &[], false)).await;
     // The keys that wait for their end are taken back.
     let blueprint = account.samples();
     account.runs(&blueprint, Purpose::Apply).await;

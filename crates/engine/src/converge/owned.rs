@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::calls::{FIRST_PAUSE, Pace};
 use super::{AGAIN, Outcome, SURE, Step, TAG_LAG};
 use crate::event::StepError;
+use crate::model::address::Address;
 use crate::model::live::{Live, Phase};
 use crate::provider::Target;
 
@@ -57,7 +58,9 @@ impl Step<'_> {
     /// Whether the tags of an object say that it belongs to this environment and address. An object of
     /// an untagged kind is owned through its parent.
     pub(super) fn owns(&self, live: &Live) -> bool {
-        !self.meta.tagged || self.scope.owned(&live.tags).as_ref() == Some(self.address)
+        let owner = self.scope.owned(&live.tags);
+        let is_ours = |owner: &Address| owner == self.address || Some(owner) == self.was.as_ref();
+        !self.meta.tagged || owner.as_ref().is_some_and(is_ours)
     }
 }
 

@@ -20,6 +20,12 @@ impl Address {
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
         Self { kind: kind.into(), name: name.into() }
     }
+
+    /// What it is, in words: `nat gateway`.
+    pub fn thing(&self) -> String {
+        let thing = self.kind.split('.').next_back().unwrap_or_default();
+        thing.replace('_', " ")
+    }
 }
 
 impl fmt::Display for Address {

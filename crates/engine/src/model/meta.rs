@@ -10,7 +10,7 @@ use super::naming::NameRule;
 use super::permit::Permit;
 use super::scope::Scope;
 use super::size::SizeLimit;
-use super::text::Output;
+use super::text::{Output, Outputs};
 use super::verdict::Asked;
 
 /// The time that stands for "as late as possible".
@@ -41,6 +41,24 @@ pub struct Meta {
     /// Its ARN after the partition, where that follows from the name: `sqs:{here}:{name}`, with what
     /// [`Scope::filled`] fills in.
     pub arn: Option<&'static str>,
+    /// The outputs that follow from its name, the account and the region: (output, text), so that a plan
+    /// knows them before the object exists. [`Scope::filled`] fills the text in; `{name}` is the
+    /// physical name, `{arn}` the ARN of `arn`, `{.field}` a text of the spec, and `{.field/}` what stands
+    /// there after the last slash.
+    pub predicted: &'static [(Output, &'static str)],
+    /// Whether AWS takes a new object with the name of a deleted one for another one: policies that
+    /// name the deleted one do not mean the new one. Then a replacement changes all that name it.
+    pub new_identity: bool,
+    /// The top-level fields that name what it is a part of. If AWS deletes that, this is lost with it.
+    pub part_of: &'static [&'static str],
+    /// The top-level fields that a reviewer asks about first, for a plan in short. None: the plainest.
+    pub asked: &'static [&'static str],
+    /// How long AWS typically takes to create, change and delete one.
+    pub typical: Typical,
+    /// Whether traffic of the environment passes through it or needs it: without it there is an outage.
+    pub serves: bool,
+    /// The top-level fields whose change in place traffic notices.
+    pub felt: &'static [(&'static str, Traffic)],
     /// How large parts of its spec may be.
     pub sizes: &'static [SizeLimit],
     /// Dotted paths in the spec that AWS cannot change in place.
@@ -120,6 +138,42 @@ pub struct Meta {
     pub permits: &'static [Permit],
 }
 
+/// How long AWS typically takes, in seconds. These are rough: AWS promises nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typical {
+    /// Until a new object is ready.
+    pub create: u32,
+    /// Until a change is in force.
+    pub change: u32,
+    /// Until an object is gone.
+    pub delete: u32,
+    /// How much longer something of it stays that keeps others from being deleted: network interfaces.
+    pub lingers: u32,
+}
+
+impl Typical {
+    /// To create, to change, to delete.
+    pub const fn seconds(create: u32, change: u32, delete: u32) -> Self {
+        Self { create, change, delete, lingers: 0 }
+    }
+
+    /// The same of an object of which something stays after its deletion.
+    pub const fn lingering(self, lingers: u32) -> Self {
+        Self { lingers, ..self }
+    }
+}
+
+/// What traffic notices of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Traffic {
+    /// Nothing.
+    Nothing,
+    /// New connections are treated differently, or have to be made anew.
+    NewConnections,
+    /// Calls fail while the change lasts.
+    Outage,
+}
+
 /// How a change of an immutable field is carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replace {
@@ -144,6 +198,13 @@ impl Meta {
             names: None,
             may_share_name: false,
             arn: None,
+            predicted: &[],
+            new_identity: false,
+            part_of: &[],
+            asked: &[],
+            typical: Typical::seconds(1, 1, 1),
+            serves: false,
+            felt: &[],
             sizes: &[],
             immutable: &[],
             create_only: &[],
@@ -188,6 +249,23 @@ impl Meta {
         Some(format!("arn:{}:{tail}", scope.partition))
     }
 
+    /// The outputs that follow from a name and a resolved spec.
+    pub fn predict(&self, scope: &Scope, name: &str, spec: &Value) -> Outputs {
+        let known = |(output, form): &(Output, &str)| {
+            let mut text = scope.filled(form).replace("{name}", name);
+            if text.contains("{arn}") {
+                text = text.replace("{arn}", &self.arn_of(scope, name)?);
+            }
+            Some((*output, with_fields(&text, spec)?))
+        };
+        self.predicted.iter().filter_map(known).collect()
+    }
+
+    /// Whether those that name a replaced object still mean the new one, under its old name.
+    pub fn keeps_identity(&self) -> bool {
+        !self.new_identity && !self.use_blocks_delete
+    }
+
     /// Whether an error passes by itself for this kind, although its code alone does not say so. What a
     /// policy denies outright does not.
     pub fn is_transient(&self, code: &str, message: &str) -> bool {
@@ -226,6 +304,22 @@ impl Meta {
     }
 }
 
+/// A text with the fields of a spec in the place of `{.field}` and `{.field/}`, if all are known.
+fn with_fields(text: &str, spec: &Value) -> Option<String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{.") {
+        let (field, after) = after.split_once('}')?;
+        filled += before;
+        filled += match field.strip_suffix('/') {
+            Some(field) => spec.get(field)?.as_str()?.rsplit('/').next()?,
+            None => spec.get(field)?.as_str()?,
+        };
+        rest = after;
+    }
+    Some(filled + rest)
+}
+
 /// Whether a live version is the wanted one, as precisely as that is given, or a later one.
 pub fn is_reached(want: &str, live: &str) -> bool {
     let numbers = |version: &str| -> Option<Vec<u32>> {
@@ -239,6 +333,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn outputs_are_predicted_as_far_as_they_are_known() {
+        let meta = Meta {
+            arn: Some("a:{here}:thing/{name}"),
+            predicted: &[
+                (Output::Arn, "{arn}"),
+                (Output::Url, "https://a.{region}.{dns}/{account}/{name}"),
+                (Output::Id, "{.group/}/{name}"),
+            ],
+            ..Meta::new("a.b", "a", "")
+        };
+        let scope = Scope {
+            project: "p".into(),
+            env: "dev".into(),
+            account: "1".into(),
+            region: "r".into(),
+            partition: "aws-cn".into(),
+        };
+        let known = meta.predict(&scope, "n", &json!({ "group": "x/g" }));
+        assert_eq!(known[&Output::Arn], "arn:aws-cn:a:r:1:thing/n");
+        assert_eq!(known[&Output::Url], "https://a.r.amazonaws.com.cn/1/n");
+        assert_eq!(known[&Output::Id], "g/n");
+        let unknown = meta.predict(&scope, "n", &json!({ "group": { "$text": [] } }));
+        assert_eq!(unknown.keys().copied().collect::<Vec<_>>(), [Output::Arn, Output::Url]);
+    }
 
     #[test]
     fn untagged_objects_are_taken_over_only_with_the_wanted_source() {

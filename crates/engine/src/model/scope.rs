@@ -103,13 +103,20 @@ impl Scope {
     }
 
     /// A text with what the scope tells: `{here}` (region and account, as ARNs have them), `{region}`,
-    /// `{account}` and `{path}` (of IAM).
+    /// `{account}`, `{partition}`, `{dns}` (the domain of AWS's hosts) and `{path}` (of IAM).
     pub fn filled(&self, text: &str) -> String {
-        let Self { account, region, .. } = self;
+        let Self { account, region, partition, .. } = self;
         text.replace("{here}", &format!("{region}:{account}"))
             .replace("{region}", region)
             .replace("{account}", account)
+            .replace("{partition}", partition)
+            .replace("{dns}", self.dns())
             .replace("{path}", &self.iam_path())
+    }
+
+    /// The domain of AWS's hosts in this partition.
+    pub fn dns(&self) -> &'static str {
+        if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
     }
 
     /// Whether a physical name carries this environment's name as a whole word, as every name that

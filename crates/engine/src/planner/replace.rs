@@ -11,34 +11,43 @@ use crate::model::meta::{Meta, Replace};
 use crate::model::scope::TAG_PROTECT;
 use crate::plan::{Action, Change, Note, Plan};
 
-/// What has to be replaced, deleting first, because of what it uses, and why.
-pub(super) type Forced = BTreeMap<Address, String>;
+/// What has to be replaced, deleting first: what it uses, and why.
+pub(super) type Forced = BTreeMap<Address, (Address, String)>;
 
 /// Why the user of something that goes is replaced.
 pub(super) fn reason_of_user(plan: &Plan, used: &Address) -> String {
     let is_new = |change: &Change| change.address == *used && change.action == Action::Replace;
     let fate = if plan.changes.iter().any(is_new) { "replaced" } else { "deleted" };
-    format!("it uses {used}, which is {fate}")
+    format!("its {} {} is {fate}", used.thing(), used.name)
 }
 
-/// Why a live object cannot become what is wanted, if it cannot.
+/// Why a live object cannot become what is wanted, if it cannot; and the replaced object that is the
+/// reason, if one is.
 pub(super) fn reason_to_replace(
     meta: &Meta,
     live: &Live,
     fields: &[FieldChange],
-    forced: Option<&String>,
-) -> Option<String> {
+    forced: Option<&(Address, String)>,
+    lost_with: Option<Address>,
+) -> Option<(String, Option<Address>)> {
     let paths = fields.iter().map(|field| field.path.as_str());
     let fixed: Vec<&str> = paths.filter(|path| meta.is_immutable(path)).collect();
-    match &live.phase {
-        Phase::Failed(reason) => Some(format!("it failed: {reason}")),
-        _ if !fixed.is_empty() => Some(format!("AWS cannot change {} in place", fixed.join(", "))),
-        _ => forced.cloned(),
+    match (&live.phase, lost_with) {
+        (Phase::Failed(reason), _) => Some((format!("it failed: {reason}"), None)),
+        (_, Some(whole)) if !fixed.is_empty() => {
+            let why = format!("it is lost with its {} {}", whole.thing(), whole.name);
+            Some((format!("{why}, which is replaced"), Some(whole)))
+        }
+        _ if !fixed.is_empty() => {
+            Some((format!("AWS cannot change {} in place", fixed.join(", ")), None))
+        }
+        _ => forced.map(|(used, why)| (why.clone(), Some(used.clone()))),
     }
 }
 
 impl Planner<'_> {
-    /// Plans a new object in the place of one that cannot become what is wanted.
+    /// Plans a new object in the place of one that cannot become what is wanted. Returns whether it may be
+    /// replaced.
     pub(super) fn replace(
         &mut self,
         want: &Desired,
@@ -46,7 +55,8 @@ impl Planner<'_> {
         live: &Live,
         fields: Vec<FieldChange>,
         because: String,
-    ) {
+        cause: Option<Address>,
+    ) -> bool {
         if let (Replace::Forbidden, Some(data)) = (meta.replace, meta.data) {
             self.refuse(
                 want,
@@ -55,16 +65,18 @@ impl Planner<'_> {
                  remove this one"
                     .to_owned(),
             );
-            return;
+            return false;
         }
         let mut change =
             self.change(want, Action::Replace, Some(live.clone()), fields, Some(because));
         let failed = matches!(live.phase, Phase::Failed(_));
         let forced = self.forced.contains_key(&want.address);
         change.create_first = meta.replace == Replace::CreateFirst && !failed && !forced;
+        change.follows = cause;
         change.irreversible = meta.data.map(str::to_owned);
         change.regain = meta.regain.and_then(|regain| regain(&live.spec));
         self.plan.changes.push(change);
+        true
     }
 
     /// Plans to take the protection off a live object, and nothing else: whatever else is wanted of it

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use payctl_engine::apply::apply;
+use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Plan, Purpose};
 use payctl_engine::planner::plan;
@@ -57,6 +58,59 @@ fn users_of_a_replaced_target_are_planned_with_it() {
         let report = apply(&cloud, &planned, 8, &stop, &|_| {}).await;
         assert!(report.is_complete(), "{report:#?}");
         check_settled(&cloud, &wanted).await;
+    });
+}
+
+/// A replaced object keeps its name. Its users stay, its parts are created again, and say why.
+#[test]
+fn a_replacement_reaches_the_parts_of_an_object_and_not_those_that_name_it() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let with = |zone: &str| {
+            let mut wanted = blueprint();
+            put(&mut wanted, "fake.called", "f", json!({ "size": 1, "zone": zone }), &[]);
+            let f = Address::new("fake.called", "f");
+            put(&mut wanted, "fake.part", "p", json!({ "size": 1 }), std::slice::from_ref(&f));
+            put(&mut wanted, "fake.called", "user", json!({ "size": 1, "zone": "a" }), &[f]);
+            wanted
+        };
+        // The first plan names what it will create.
+        let first = plan_now(&cloud, &with("a"), Purpose::Apply).await;
+        assert!(first.changes.iter().all(|change| change.fields.iter().all(|it| !it.unknown)));
+        converge(&cloud, &with("a"), Purpose::Apply).await;
+        let plan = plan_now(&cloud, &with("b"), Purpose::Apply).await;
+        let said = plan.changes.iter().map(|it| (it.address.to_string(), it.because.clone()));
+        let because = |text: &str| Some(text.to_owned());
+        let expected = [
+            ("fake.called/f".to_owned(), because("AWS cannot change zone in place")),
+            ("fake.part/p".to_owned(), because("it is lost with its called f, which is replaced")),
+        ];
+        assert_eq!(said.collect::<Vec<_>>(), expected);
+        converge(&cloud, &with("b"), Purpose::Apply).await;
+        check_settled(&cloud, &with("b")).await;
+    });
+}
+
+/// Only the tag of a renamed resource changes, if its physical name stays.
+#[test]
+fn a_resource_with_another_logical_name_keeps_its_object() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let mut before = blueprint();
+        put(&mut before, "fake.store", "old", json!({ "size": 1, "zone": "a" }), &[]);
+        converge(&cloud, &before, Purpose::Apply).await;
+        let mut after = blueprint();
+        put(&mut after, "fake.store", "new", json!({ "size": 1, "zone": "a" }), &[]);
+        let desired = after.resources.values_mut().next().expect("it is there");
+        desired.name = "pr-1-old".into();
+        desired.spec["name"] = json!("pr-1-old");
+        let plan = plan_now(&cloud, &after, Purpose::Apply).await;
+        let [change] = &plan.changes[..] else { panic!("{:?}", plan.changes) };
+        assert_eq!(change.action, Action::Update);
+        let because = change.because.as_deref().unwrap_or_default();
+        assert_eq!(because, "it was fake.store/old: its tag gets the new address");
+        converge(&cloud, &after, Purpose::Apply).await;
+        check_settled(&cloud, &after).await;
     });
 }
 

@@ -24,7 +24,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -97,6 +97,9 @@ impl Resource for Certificate {
         ],
         names: Some(NameRule::tag("certificate")),
         section: "certificates",
+        asked: &["domain", "names"],
+        typical: Typical::seconds(70, 5, 5),
+        serves: true,
         ..Meta::new("acm.certificate", "acm", "A certificate of ACM, which DNS records prove.")
     };
 

@@ -18,7 +18,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -67,6 +67,8 @@ impl Resource for Account {
             .where_equal("iam:PassedToService", "apigateway.amazonaws.com"),
         ],
         section: "apis",
+        asked: &["role"],
+        typical: Typical::seconds(15, 15, 1),
         ..Meta::new(
             "apigateway.account",
             "apigateway",

@@ -22,7 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -81,6 +81,15 @@ impl Resource for DomainName {
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/domainnames/*"]),
         ],
         section: "apis",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:apigateway:{region}::/domainnames/{name}"),
+            (Output::Name, "{name}"),
+            (Output::Url, "https://{name}"),
+        ],
+        asked: &["name", "security_policy"],
+        typical: Typical::seconds(60, 60, 5),
+        serves: true,
+        felt: &[("certificate", Traffic::NewConnections)],
         ..Meta::new(
             "apigateway.domain_name",
             "apigateway",

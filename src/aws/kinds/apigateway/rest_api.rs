@@ -28,7 +28,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane, referred};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::Output;
@@ -136,6 +136,10 @@ impl Resource for RestApi {
         names: Some(named("api")),
         sizes: &[SizeLimit::policy("policy", "policy", 8192)],
         section: "apis",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["endpoint", "security_policy"],
+        typical: Typical::seconds(10, 15, 30),
+        serves: true,
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",

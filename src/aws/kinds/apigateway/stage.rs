@@ -28,7 +28,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -178,6 +178,10 @@ impl Resource for Stage {
         ],
         deadline: Duration::from_secs(900),
         section: "apis",
+        predicted: &[(Output::Name, "{.name}")],
+        asked: &["tracing"],
+        typical: Typical::seconds(10, 10, 5),
+        serves: true,
         ..Meta::new(
             "apigateway.stage",
             "apigateway",

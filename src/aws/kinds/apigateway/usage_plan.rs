@@ -21,7 +21,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -79,6 +79,10 @@ impl Resource for UsagePlan {
         ],
         names: Some(named("usage-plan")),
         section: "apis",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["throttle", "quota"],
+        typical: Typical::seconds(5, 5, 30),
+        serves: true,
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

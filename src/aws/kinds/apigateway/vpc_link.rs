@@ -17,7 +17,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -65,6 +65,9 @@ impl Resource for VpcLink {
         ],
         names: Some(NameRule::new("vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", NAME_RULE)),
         section: "vpc_links",
+        predicted: &[(Output::Name, "{name}")],
+        typical: Typical::seconds(150, 5, 60),
+        serves: true,
         ..Meta::new(
             "apigateway.vpc_link",
             "apigateway",

@@ -29,7 +29,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -205,6 +205,11 @@ impl Resource for Group {
             "a group's name is 1 to 255 characters without a colon",
         )),
         section: "fleets",
+        predicted: &[(Output::Id, "{name}"), (Output::Name, "{name}")],
+        asked: &["min", "max", "desired"],
+        typical: Typical::seconds(90, 120, 90),
+        serves: true,
+        felt: &[("template_version", Traffic::NewConnections), ("max", Traffic::NewConnections)],
         ..Meta::new(
             "autoscaling.group",
             "autoscaling",

@@ -22,7 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -101,6 +101,12 @@ impl Resource for Alarm {
             "an alarm's name is 1 to 255 characters without control characters",
         )),
         section: "alarms",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:cloudwatch:{here}:alarm:{name}"),
+            (Output::Name, "{name}"),
+        ],
+        asked: &["threshold", "periods"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 

@@ -19,7 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -75,6 +75,11 @@ impl Resource for Dashboard {
             .of_account(),
         ),
         section: "dashboards",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:cloudwatch::{account}:dashboard/{name}"),
+            (Output::Name, "{name}"),
+        ],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
 

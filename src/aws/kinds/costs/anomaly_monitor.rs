@@ -21,7 +21,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -112,6 +112,9 @@ impl Resource for AnomalyMonitor {
             .of_account(),
         ),
         section: "cost_anomalies",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["watches"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 

@@ -22,7 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -120,6 +120,9 @@ impl Resource for AnomalySubscription {
             .of_account(),
         ),
         section: "cost_anomalies",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["threshold", "frequency"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 

@@ -28,7 +28,7 @@ use crate::words::tables::Stream;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -265,6 +265,10 @@ impl Resource for Table {
         )),
         arn: Some("dynamodb:{here}:table/{name}"),
         section: "tables",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Id, "{name}"), (Output::Name, "{name}")],
+        asked: &["partition_key", "billing", "point_in_time_recovery"],
+        typical: Typical::seconds(10, 15, 10),
+        serves: true,
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 

@@ -16,7 +16,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -51,6 +51,8 @@ impl Resource for ElasticIp {
         ],
         names: Some(NameRule::tag("address")),
         section: "network",
+        typical: Typical::seconds(2, 1, 2),
+        serves: true,
         ..Meta::new("ec2.elastic_ip", "ec2", "A static public IPv4 address.")
     };
 

@@ -21,7 +21,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
@@ -77,6 +77,8 @@ impl Resource for FlowLog {
         ],
         names: Some(NameRule::tag("flow-log")),
         section: "network",
+        asked: &["traffic", "interval"],
+        typical: Typical::seconds(5, 1, 2),
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 

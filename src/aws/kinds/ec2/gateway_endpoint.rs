@@ -21,7 +21,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -74,6 +74,10 @@ impl Resource for GatewayEndpoint {
         ],
         names: Some(NameRule::tag("endpoint")),
         section: "network",
+        asked: &["service"],
+        typical: Typical::seconds(5, 5, 70),
+        serves: true,
+        felt: &[("route_tables", Traffic::NewConnections), ("policy", Traffic::NewConnections)],
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

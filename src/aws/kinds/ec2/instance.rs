@@ -31,7 +31,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -121,6 +121,13 @@ impl Resource for Instance {
         ],
         names: Some(NameRule::tag("instance")),
         section: "network",
+        asked: &["instance_type"],
+        typical: Typical::seconds(110, 5, 45),
+        serves: true,
+        felt: &[
+            ("groups", Traffic::NewConnections),
+            ("source_dest_check", Traffic::NewConnections),
+        ],
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };
 

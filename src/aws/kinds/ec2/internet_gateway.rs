@@ -20,7 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -82,6 +82,9 @@ impl Resource for InternetGateway {
         ],
         names: Some(NameRule::tag("internet-gateway")),
         section: "network",
+        typical: Typical::seconds(3, 3, 3),
+        serves: true,
+        felt: &[("attached", Traffic::Outage)],
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

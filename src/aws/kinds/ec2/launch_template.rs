@@ -29,7 +29,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -128,6 +128,9 @@ impl Resource for LaunchTemplate {
             "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
         )),
         section: "fleets",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["instance_type", "token_required"],
+        typical: Typical::seconds(2, 2, 2),
         ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 

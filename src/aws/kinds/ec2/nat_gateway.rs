@@ -20,7 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -64,6 +64,8 @@ impl Resource for NatGateway {
         ],
         names: Some(NameRule::tag("nat-gateway")),
         section: "network",
+        typical: Typical::seconds(110, 1, 70),
+        serves: true,
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };
 

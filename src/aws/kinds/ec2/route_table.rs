@@ -24,7 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -119,6 +119,10 @@ impl Resource for RouteTable {
         ],
         names: Some(NameRule::tag("route-table")),
         section: "network",
+        asked: &["routes"],
+        typical: Typical::seconds(3, 3, 3),
+        serves: true,
+        felt: &[("routes", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 

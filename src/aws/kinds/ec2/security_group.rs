@@ -17,7 +17,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -71,6 +71,10 @@ impl Resource for SecurityGroup {
             )
         }),
         section: "security_groups",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["description"],
+        typical: Typical::seconds(3, 1, 5),
+        serves: true,
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

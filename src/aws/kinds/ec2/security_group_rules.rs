@@ -24,7 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -79,6 +79,10 @@ impl Resource for Rules {
         ],
         names: Some(NameRule::tag("security-group-rules")),
         section: "security_groups",
+        asked: &["rules"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
+        felt: &[("rules", Traffic::NewConnections)],
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 

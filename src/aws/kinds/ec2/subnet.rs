@@ -18,7 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -71,6 +71,9 @@ impl Resource for Subnet {
         ],
         names: Some(NameRule::tag("subnet")),
         section: "network",
+        asked: &["cidr", "zone", "public_addresses"],
+        typical: Typical::seconds(3, 2, 5),
+        serves: true,
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 

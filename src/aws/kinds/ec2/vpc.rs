@@ -23,7 +23,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -87,6 +87,9 @@ impl Resource for Vpc {
         ],
         names: Some(NameRule::tag("vpc")),
         section: "network",
+        asked: &["cidr"],
+        typical: Typical::seconds(4, 3, 3),
+        serves: true,
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 

@@ -20,7 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -102,6 +102,10 @@ impl Resource for Cluster {
         names: Some(named("cluster")),
         arn: Some("ecs:{here}:cluster/{name}"),
         section: "clusters",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
+        asked: &["insights", "capacity_providers"],
+        typical: Typical::seconds(10, 5, 10),
+        serves: true,
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 

@@ -28,7 +28,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -223,6 +223,16 @@ impl Resource for Service {
         ],
         names: Some(named("service")),
         section: "services",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:ecs:{here}:service/{.cluster/}/{name}"),
+            (Output::Id, "service/{.cluster/}/{name}"),
+            (Output::Name, "{name}"),
+        ],
+        part_of: &["cluster"],
+        asked: &["desired", "public_ip"],
+        typical: Typical::seconds(120, 120, 60),
+        serves: true,
+        felt: &[("subnets", Traffic::NewConnections), ("security_groups", Traffic::NewConnections)],
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 

@@ -25,7 +25,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -201,6 +201,9 @@ impl Resource for TaskDefinition {
         ],
         names: Some(named("task")),
         section: "services",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["cpu", "memory"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 

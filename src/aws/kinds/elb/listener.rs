@@ -27,7 +27,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -179,6 +179,15 @@ impl Resource for Listener {
         ],
         names: Some(NameRule::tag("listener")),
         section: "load_balancers",
+        asked: &["port", "protocol", "tls_policy"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
+        felt: &[
+            ("certificate", Traffic::NewConnections),
+            ("tls_policy", Traffic::NewConnections),
+            ("port", Traffic::Outage),
+            ("protocol", Traffic::Outage),
+        ],
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",

@@ -26,7 +26,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
@@ -159,6 +159,10 @@ impl Resource for ListenerRule {
         ],
         names: Some(NameRule::tag("rule")),
         section: "load_balancers",
+        asked: &["priority"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
+        felt: &[("conditions", Traffic::NewConnections)],
         ..Meta::new(
             "elb.listener_rule",
             "elasticloadbalancing",

@@ -30,7 +30,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -149,6 +149,11 @@ impl Resource for LoadBalancer {
         ],
         names: Some(common::named("lb")),
         section: "load_balancers",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["type", "scheme", "deletion_protection"],
+        typical: Typical::seconds(130, 5, 20).lingering(60),
+        serves: true,
+        felt: &[("groups", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",

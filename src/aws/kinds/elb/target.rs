@@ -23,7 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -79,6 +79,9 @@ impl Resource for Target {
             ),
         ],
         section: "target_groups",
+        part_of: &["group", "function"],
+        typical: Typical::seconds(20, 1, 5),
+        serves: true,
         ..Meta::new(
             "elb.target",
             "elasticloadbalancing",

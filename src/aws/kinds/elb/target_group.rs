@@ -25,7 +25,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -156,6 +156,11 @@ impl Resource for TargetGroup {
         ],
         names: Some(common::named("tg")),
         section: "target_groups",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["port", "protocol", "target_type"],
+        typical: Typical::seconds(2, 2, 5),
+        serves: true,
+        felt: &[("stickiness", Traffic::NewConnections)],
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",

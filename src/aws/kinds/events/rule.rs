@@ -23,7 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane, schedule};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -130,6 +130,11 @@ impl Resource for Rule {
         )),
         arn: Some("events:{here}:rule/{name}"),
         section: "events",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Id, "{arn}"), (Output::Name, "{name}")],
+        asked: &["schedule", "enabled"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
+        felt: &[("enabled", Traffic::Outage)],
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 

@@ -21,7 +21,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -83,6 +83,8 @@ impl Resource for Detector {
         ],
         names: Some(NameRule::tag("detector")),
         section: "threat_detection",
+        asked: &["frequency"],
+        typical: Typical::seconds(5, 2, 2),
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 

@@ -18,7 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -82,6 +82,11 @@ impl Resource for InstanceProfile {
         ),
         arn: Some("iam::{account}:instance-profile{path}{name}"),
         section: "roles",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
+        new_identity: true,
+        typical: Typical::seconds(10, 5, 3),
+        serves: true,
+        felt: &[("role", Traffic::NewConnections)],
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 

@@ -24,11 +24,11 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::{SizeLimit, characters_of_all};
-use payctl_engine::model::text::Text;
+use payctl_engine::model::text::{Output, Text};
 use read::{describe, inline_names, managed, one_by_one, profiles};
 
 /// See the module.
@@ -152,6 +152,11 @@ impl Resource for Role {
             },
         ],
         section: "roles",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
+        new_identity: true,
+        asked: &["managed", "max_session"],
+        typical: Typical::seconds(10, 2, 2),
+        serves: true,
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };
 

@@ -19,11 +19,12 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::size::SizeLimit;
+use payctl_engine::model::text::Output;
 
 mod read;
 
@@ -154,6 +155,11 @@ impl Resource for Key {
         }),
         sizes: &[SizeLimit::policy("policy", "policy", 32_768)],
         section: "keys",
+        predicted: &[(Output::Name, "{.alias}")],
+        asked: &["rotation", "recovery_days"],
+        typical: Typical::seconds(5, 2, 2),
+        serves: true,
+        felt: &[("enabled", Traffic::Outage)],
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };
 

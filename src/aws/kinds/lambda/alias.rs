@@ -34,7 +34,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 
@@ -196,6 +196,11 @@ impl Resource for Alias {
             ),
         ],
         section: "functions",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
+        part_of: &["function"],
+        asked: &["provisioned"],
+        typical: Typical::seconds(3, 3, 1),
+        serves: true,
         ..Meta::new(
             "lambda.alias",
             "lambda",

@@ -22,7 +22,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Ref, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -90,6 +90,11 @@ impl Resource for EventSource {
             ),
         ],
         section: "functions",
+        part_of: &["function", "source"],
+        asked: &["batch_size", "enabled"],
+        typical: Typical::seconds(10, 10, 10),
+        serves: true,
+        felt: &[("enabled", Traffic::Outage)],
         ..Meta::new(
             "lambda.event_source",
             "lambda",

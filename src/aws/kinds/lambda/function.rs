@@ -27,7 +27,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::permit::Permit;
@@ -181,6 +181,10 @@ impl Resource for Function {
         )),
         arn: Some("lambda:{here}:function:{name}"),
         section: "functions",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
+        asked: &["runtime", "memory", "timeout"],
+        typical: Typical::seconds(20, 15, 5).lingering(1200),
+        serves: true,
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 

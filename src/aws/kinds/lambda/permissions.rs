@@ -20,7 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -94,6 +94,10 @@ impl Resource for Permissions {
             ),
         ],
         section: "functions",
+        part_of: &["function"],
+        asked: &["callers"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
         ..Meta::new(
             "lambda.permissions",
             "lambda",

@@ -19,7 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
@@ -90,6 +90,9 @@ impl Resource for LogGroup {
         }),
         arn: Some("logs:{here}:log-group:{name}"),
         section: "log_groups",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
+        asked: &["retention_days"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 

@@ -19,7 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -77,6 +77,10 @@ impl Resource for Filter {
             "a metric filter's name is 1 to 512 characters without : and *",
         )),
         section: "metric_filters",
+        predicted: &[(Output::Name, "{name}")],
+        part_of: &["log_group"],
+        asked: &["metric"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new(
             "logs.metric_filter",
             "logs",

@@ -24,7 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -253,6 +253,19 @@ impl Resource for Cluster {
             "AWS did not carry out the upgrade; the cluster's events in the RDS console say why",
         )],
         section: "databases",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:rds:{here}:cluster:{name}"),
+            (Output::Id, "{name}"),
+        ],
+        asked: &["engine_version", "backup_days", "deletion_protection"],
+        typical: Typical::seconds(300, 120, 300),
+        serves: true,
+        felt: &[
+            ("engine_version", Traffic::Outage),
+            ("parameter_group", Traffic::Outage),
+            ("security_groups", Traffic::NewConnections),
+            ("port", Traffic::Outage),
+        ],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 

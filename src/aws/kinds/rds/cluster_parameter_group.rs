@@ -19,7 +19,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -83,6 +83,12 @@ impl Resource for ParameterGroup {
         ],
         names: Some(common::named("parameters", 255)),
         section: "databases",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:rds:{here}:cluster-pg:{name}"),
+            (Output::Name, "{name}"),
+        ],
+        asked: &["family"],
+        typical: Typical::seconds(3, 3, 3),
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

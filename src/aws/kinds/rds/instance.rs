@@ -18,7 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -117,6 +117,12 @@ impl Resource for Instance {
         ],
         names: Some(common::named("database-instance", 63)),
         section: "databases",
+        predicted: &[(Output::Arn, "arn:{partition}:rds:{here}:db:{name}"), (Output::Id, "{name}")],
+        part_of: &["cluster"],
+        asked: &["class", "public"],
+        typical: Typical::seconds(300, 300, 300),
+        serves: true,
+        felt: &[("class", Traffic::Outage)],
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 

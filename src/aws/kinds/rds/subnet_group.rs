@@ -18,7 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -69,6 +69,13 @@ impl Resource for SubnetGroup {
         ],
         names: Some(common::named("subnet-group", 255)),
         section: "databases",
+        predicted: &[
+            (Output::Arn, "arn:{partition}:rds:{here}:subgrp:{name}"),
+            (Output::Name, "{name}"),
+        ],
+        asked: &["description"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 

@@ -20,7 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -75,6 +75,11 @@ impl Resource for Record {
             Permit::delete(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
         ],
         section: "load_balancers",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["target"],
+        typical: Typical::seconds(35, 35, 35),
+        serves: true,
+        felt: &[("target", Traffic::NewConnections), ("target_zone", Traffic::NewConnections)],
         ..Meta::new(
             "route53.record",
             "route53",

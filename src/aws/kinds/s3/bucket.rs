@@ -28,7 +28,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::{NameRule, Shared};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
@@ -201,6 +201,15 @@ impl Resource for Bucket {
         arn: Some("s3:::{name}"),
         sizes: &[SizeLimit::policy("policy", "policy", 20_480)],
         section: "buckets",
+        predicted: &[
+            (Output::Arn, "{arn}"),
+            (Output::Endpoint, "{name}.s3.{region}.{dns}"),
+            (Output::Id, "{name}"),
+            (Output::Name, "{name}"),
+        ],
+        asked: &["versioning", "object_lock"],
+        typical: Typical::seconds(5, 3, 30),
+        serves: true,
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };
 
@@ -443,7 +452,7 @@ fn blank(aws: &Aws, name: &str, tags: Tags) -> Live<Bucket> {
 
 fn to_live(aws: &Aws, spec: Bucket, tags: Tags) -> Live<Bucket> {
     let scope = &aws.scope;
-    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = scope.dns();
     let name = spec.name.clone();
     Live {
         id: name.clone(),

@@ -24,7 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -121,6 +121,8 @@ impl Resource for Attachment {
                 .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
         ],
         section: "secrets",
+        asked: &["engine"],
+        typical: Typical::seconds(2, 2, 2),
         ..Meta::new(
             "secretsmanager.attachment",
             "secretsmanager",

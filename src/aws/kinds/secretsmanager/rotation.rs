@@ -23,7 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, schedule};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -94,6 +94,8 @@ impl Resource for Rotation {
             ),
         ],
         section: "secrets",
+        asked: &["schedule"],
+        typical: Typical::seconds(10, 5, 2),
         ..Meta::new(
             "secretsmanager.rotation",
             "secretsmanager",

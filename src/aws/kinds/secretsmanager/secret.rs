@@ -23,7 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV};
@@ -141,6 +141,10 @@ impl Resource for Secret {
             )
         }),
         section: "secrets",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["recovery_days"],
+        typical: Typical::seconds(3, 2, 2),
+        serves: true,
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",

@@ -23,7 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
@@ -97,6 +97,10 @@ impl Resource for Subscription {
         ],
         may_share_name: true,
         section: "topics",
+        part_of: &["topic"],
+        asked: &["protocol"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };
 

@@ -20,7 +20,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
@@ -83,6 +83,10 @@ impl Resource for Topic {
         arn: Some("sns:{here}:{name}"),
         sizes: &[SizeLimit::policy("policy", "policy", 30_720)],
         section: "topics",
+        predicted: &[(Output::Arn, "{arn}"), (Output::Id, "{arn}"), (Output::Name, "{name}")],
+        asked: &["display_name"],
+        typical: Typical::seconds(2, 2, 2),
+        serves: true,
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 

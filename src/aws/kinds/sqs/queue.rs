@@ -22,7 +22,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
@@ -133,6 +133,15 @@ impl Resource for Queue {
             },
         ],
         section: "queues",
+        predicted: &[
+            (Output::Arn, "{arn}"),
+            (Output::Name, "{name}"),
+            (Output::Url, "https://sqs.{region}.{dns}/{account}/{name}"),
+            (Output::Id, "https://sqs.{region}.{dns}/{account}/{name}"),
+        ],
+        asked: &["visibility_timeout", "retention"],
+        typical: Typical::seconds(25, 25, 65),
+        serves: true,
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 

@@ -17,7 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 use payctl_engine::model::size::SizeLimit;
@@ -64,6 +64,9 @@ impl Resource for Parameter {
         ],
         sizes: &[SizeLimit::policy("value", "value", 4096)],
         section: "parameters",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["value"],
+        typical: Typical::seconds(1, 1, 1),
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

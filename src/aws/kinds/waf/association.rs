@@ -19,7 +19,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -119,6 +119,8 @@ impl Resource for Association {
             Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
         ],
         section: "firewalls",
+        part_of: &["resource"],
+        typical: Typical::seconds(10, 5, 5),
         ..Meta::new(
             "waf.association",
             "wafv2",

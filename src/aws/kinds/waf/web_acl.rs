@@ -21,7 +21,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -207,6 +207,10 @@ impl Resource for WebAcl {
             "a web ACL's name is 1 to 128 letters, digits, _ and -",
         )),
         section: "firewalls",
+        predicted: &[(Output::Name, "{name}")],
+        asked: &["default_action"],
+        typical: Typical::seconds(10, 10, 10),
+        serves: true,
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL, which allows or blocks requests.")
     };
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::text::Output;
 
 /// Found by tags only, like a VPC.
 pub const NODE: Meta = Meta {
@@ -38,9 +39,22 @@ pub const LINK: Meta = Meta {
 /// Its name is its id, like that of a function.
 pub const SLOT: Meta = Meta {
     immutable: &["name", "zone", "home"],
+    predicted: &[(Output::Id, "slot/{name}")],
     use_blocks_delete: true,
     propagation: Duration::from_secs(600),
     ..Meta::new("fake.slot", "two", "An object that goes by its name.")
+};
+/// With a name that others call it by, like a function: nothing keeps it from being deleted.
+pub const CALLED: Meta = Meta {
+    immutable: &["name", "zone", "home"],
+    predicted: &[(Output::Id, "slot/{name}")],
+    ..Meta::new("fake.called", "two", "An object that others name.")
+};
+/// A part of the objects that it links, like the permissions of a function.
+pub const PART: Meta = Meta {
+    immutable: &["links"],
+    part_of: &["links"],
+    ..Meta::new("fake.part", "two", "A part of another object.")
 };
 /// It holds data and has no unique name, like a key.
 pub const KEY: Meta = Meta {
@@ -55,7 +69,7 @@ pub const ACCOUNT: Meta =
     Meta { immutable: &["name"], ..Meta::new("fake.account", "one", "An object for everybody.") };
 
 /// All of them.
-pub const KINDS: [&Meta; 7] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &KEY, &ACCOUNT];
+pub const KINDS: [&Meta; 9] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &CALLED, &PART, &KEY, &ACCOUNT];
 
 /// The facts of a kind.
 pub fn meta_of(kind: &str) -> &'static Meta {

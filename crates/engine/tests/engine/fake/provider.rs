@@ -11,7 +11,7 @@ use payctl_engine::model::scope::Scope;
 use payctl_engine::provider::{Provider, Sweep, Target};
 use serde_json::{Value, json};
 
-use super::kinds::{ACCOUNT, KINDS, SLOT, meta_of};
+use super::kinds::{ACCOUNT, CALLED, KINDS, PART, SLOT, meta_of};
 use super::state::{Object, State};
 use super::{FakeCloud, Sort};
 
@@ -121,7 +121,8 @@ impl Provider for FakeCloud {
                     let message = "it is not visible yet";
                     return Err(OpError::new("Create", ErrorClass::NotYet, "NotYet", message));
                 }
-                let id = match name_of(spec).filter(|_| *kind == SLOT.kind) {
+                let id = match name_of(spec).filter(|_| *kind == SLOT.kind || *kind == CALLED.kind)
+                {
                     Some(name) => format!("slot/{name}"),
                     None => state.id(),
                 };
@@ -186,10 +187,12 @@ impl Provider for FakeCloud {
     ) -> BoxFuture<'a, Result<(), OpError>> {
         let name = format!("Retag {}", target.address);
         Box::pin(async move {
-            let effect = |state: &mut State, _: &Scope| {
+            let effect = |state: &mut State, scope: &Scope| {
                 let object = state.at(&live.id)?;
                 object.tags.extend(set.clone());
                 object.tags.retain(|key, _| !unset.contains(key));
+                // The config may have given it another logical name.
+                object.address = scope.owned(&object.tags).unwrap_or(object.address.clone());
                 Ok(())
             };
             self.operate(&name, &target.address.kind, Sort::Repeatable, effect).await
@@ -204,14 +207,19 @@ impl Provider for FakeCloud {
         let name = format!("Delete {}", target.address);
         Box::pin(async move {
             let effect = |state: &mut State, scope: &Scope| {
+                let blocks = meta_of(&target.address.kind).use_blocks_delete;
                 let dependent = state.objects.iter().find(|other| {
-                    other.id != live.id && State::links(&other.spec).contains(&live.id)
+                    blocks && other.id != live.id && State::links(&other.spec).contains(&live.id)
                 });
                 if let Some(dependent) = dependent {
                     let message = format!("{} uses {}", dependent.address, target.address);
                     state.refusals += 1;
                     return Err(OpError::new("Delete", ErrorClass::Busy, "InUse", message));
                 }
+                // Its parts go with it.
+                state.objects.retain(|other| {
+                    other.address.kind != PART.kind || !State::links(&other.spec).contains(&live.id)
+                });
                 let looks = state.lag().max(state.faults.dying) + 1;
                 let object = state.at(&live.id)?;
                 let foreign =

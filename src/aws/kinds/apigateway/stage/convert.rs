@@ -98,8 +98,7 @@ pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around
     let methods = ordered(stage.method_settings).into_iter();
     let variables = ordered(stage.variables).into_iter();
     let scope = &aws.scope;
-    let dns = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let url = format!("https://{api}.execute-api.{}.{dns}/{name}", scope.region);
+    let url = format!("https://{api}.execute-api.{}.{}/{name}", scope.region, scope.dns());
     Live {
         outputs: Outputs::from([
             (Output::Id, id.clone()),
