@@ -43,6 +43,16 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("monitors", state.monitors.len()), ("subscriptions", state.subscriptions.len())]
 }
 
+/// The tags of all objects by ARN. They belong to no region, and the Tagging API of one shows them.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    let things = state.monitors.iter().chain(&state.subscriptions);
+    let is_home = region == "us-east-1";
+    things.filter(move |_| is_home).map(|(arn, thing)| (arn.clone(), thing.tags.clone()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let input = &call.input;

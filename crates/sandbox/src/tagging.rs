@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, acm, apigateway, cloudwatch, dynamodb, ec2, ecs, elb, events,
-    kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
+    Answer, Call, Refusal, World, acm, apigateway, cloudwatch, costexplorer, dynamodb, ec2, ecs,
+    elb, events, kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -27,6 +27,7 @@ fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
     all.extend(acm::all_tags(&world.acm, region));
     all.extend(apigateway::all_tags(&world.apigateway, region));
+    all.extend(costexplorer::all_tags(&world.costexplorer, region));
     all.extend(elb::all_tags(&world.elb, region));
     all.extend(ec2::all_tags(&world.ec2, region));
     all.extend(ecs::all_tags(&world.ecs, region));
