@@ -11,11 +11,11 @@ use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, Stage, exit, restores, session};
+use super::{Context, Stage, cost, exit, restores, session};
 use crate::aws::denied;
 use crate::ui::progress::{Mode, Progress};
 use crate::ui::style::count;
-use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
+use crate::ui::{cost as cost_text, json as lines, looking, outputs, plan as plan_text, report};
 use payctl_engine::apply::{Report, Run};
 use payctl_engine::event::StepError;
 use payctl_engine::graph;
@@ -37,11 +37,13 @@ pub(super) async fn execute(
     session: &Session,
     plan: &Plan,
     consent: Consent,
+    over_budget: Option<&str>,
 ) -> Result<u8, CliError> {
     show_plan(cx, session, plan)?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
+    cost::check_budget(cx, session, plan, over_budget)?;
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;
@@ -69,8 +71,16 @@ pub(super) async fn execute(
 /// The plan before it is carried out: a message for people, since the outputs are the data.
 fn show_plan(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let effort = Some(session.effort());
-    let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, effort));
-    let text = || plan_text::text(plan, cx.screen.err, cx.detail(), effort);
+    let cost = cost::impact(session, plan);
+    let line = || {
+        let mut body = lines::plan(plan, effort);
+        body["cost"] = cost_text::impact_json(&cost);
+        lines::line(SystemTime::now(), "plan", &body)
+    };
+    let text = || {
+        let text = plan_text::text(plan, cx.screen.err, cx.detail(), effort);
+        text + &cost_text::block(&cost, cx.screen.err)
+    };
     let shown = if cx.screen.json {
         cx.screen.data(&line())
     } else {

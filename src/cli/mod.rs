@@ -22,6 +22,7 @@ use signals::Signals;
 mod apply;
 mod completions;
 mod confirm;
+mod cost;
 mod destroy;
 mod env;
 mod environment;
@@ -163,6 +164,7 @@ enum Command {
     Validate(validate::Args),
     Outputs(outputs::Args),
     Status(status::Args),
+    Cost(cost::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -220,6 +222,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Validate(args) => validate::run(cx, args),
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
+        Command::Cost(args) => cost::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

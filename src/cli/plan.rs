@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
-use super::{Context, execute, exit, saved, secret};
-use crate::ui::{json, plan as plan_text};
+use super::{Context, cost, execute, exit, saved, secret};
+use crate::ui::{cost as cost_text, json, plan as plan_text};
 use payctl_engine::plan::Purpose;
 
 /// Show what an apply would do, without changing anything
@@ -29,6 +29,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&mut plan).await?;
     let effort = Some(session.effort());
+    let cost = cost::impact(&session, &plan);
     // Before anything else, so that a reader of stdout that leaves does not cost the user the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
     if let Some(path) = out {
@@ -36,8 +37,15 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     }
     cx.show(
         "plan",
-        || json::plan(&plan, effort),
-        || plan_text::text(&plan, cx.screen.out, cx.detail(), effort),
+        || {
+            let mut body = json::plan(&plan, effort);
+            body["cost"] = cost_text::impact_json(&cost);
+            body
+        },
+        || {
+            let text = plan_text::text(&plan, cx.screen.out, cx.detail(), effort);
+            text + &cost_text::block(&cost, cx.screen.out)
+        },
     )?;
     if purpose == Purpose::Apply {
         secret::remind(cx, &secret::waiting(cx, &session.blueprint, &snapshot))?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::style::span;
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::{Only, Permit};
 
 /// The facts about a kind that users may want to know, as titles with rows; code stands in
@@ -22,12 +22,20 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
             "Fields that show the status in AWS and may differ from the plan",
             code(meta.status_fields),
         ),
+        ("Cost", pricing(meta)),
         ("Life", life(meta)),
         ("Errors that payctl also retries for this kind", transient.collect()),
         ("IAM actions", meta.permits.iter().map(permit).collect()),
     ];
     facts.retain(|(_, rows)| !rows.is_empty());
     facts
+}
+
+fn pricing(meta: &Meta) -> Vec<String> {
+    match meta.pricing {
+        Pricing::Unsaid => Vec::new(),
+        Pricing::Free(said) | Pricing::Charged(said) => vec![said.to_owned()],
+    }
 }
 
 fn life(meta: &Meta) -> Vec<String> {
@@ -159,8 +167,14 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         read_lag,
         agreeing_reads,
         transient,
+        pricing,
         permits,
     } = *meta;
+    let pricing = match pricing {
+        Pricing::Unsaid => Value::Null,
+        Pricing::Free(why) => json!({ "charged": false, "why": why }),
+        Pricing::Charged(why) => json!({ "charged": true, "why": why }),
+    };
     let replace = match replace {
         Replace::CreateFirst => "create_first",
         Replace::DeleteFirst => "delete_first",
@@ -203,6 +217,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "steady": agreeing_reads,
         "transient": transient.collect::<Vec<_>>(),
         "actions": meta.actions(),
+        "pricing": pricing,
         "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),
         "sample": sample,
     })

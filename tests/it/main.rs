@@ -20,6 +20,7 @@ mod cli_signals;
 mod cli_snapshots;
 mod cli_support;
 mod cloudwatch;
+mod cost;
 mod costexplorer;
 mod databases;
 mod docs;

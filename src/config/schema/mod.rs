@@ -42,6 +42,7 @@ pub mod template;
 pub mod text;
 pub mod threat_detection;
 pub mod topics;
+pub mod usage;
 pub mod variables;
 pub mod vpc_links;
 
@@ -184,6 +185,11 @@ pub struct Config {
     /// Metric filters by name: metrics from logs.
     #[serde(default)]
     pub metric_filters: BTreeMap<ItemName, metric_filters::MetricFilter>,
+    /// What `payctl cost` assumes about a month.
+    #[serde(default)]
+    pub usage: usage::Usage,
+    /// The most that the environment may cost.
+    pub budget: Option<usage::Budget>,
     /// The values that `payctl outputs` shows, by name.
     #[serde(default)]
     pub outputs: BTreeMap<OutputName, Output>,

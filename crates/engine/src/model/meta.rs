@@ -110,8 +110,21 @@ pub struct Meta {
     /// Error codes, with a fragment of the message or "", that pass by themselves while other objects
     /// become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
+    /// Whether AWS charges for it, for `explain` and the docs.
+    pub pricing: Pricing,
     /// The permissions that its calls need, for policies, `explain` and the docs.
     pub permits: &'static [Permit],
+}
+
+/// Whether AWS charges for a kind; sentences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pricing {
+    /// Nobody has said it yet: a test refuses such a kind.
+    Unsaid,
+    /// AWS charges nothing for it, or another kind bears the charge.
+    Free(&'static str),
+    /// What AWS charges for.
+    Charged(&'static str),
 }
 
 /// How a change of an immutable field is carried out.
@@ -165,6 +178,7 @@ impl Meta {
             read_lag: Duration::from_secs(20),
             agreeing_reads: 1,
             transient: &[],
+            pricing: Pricing::Unsaid,
             permits: &[],
         }
     }

@@ -23,7 +23,7 @@ use crate::aws::kinds::route53::common::{self, Zone};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -95,6 +95,7 @@ impl Resource for Certificate {
         ],
         names: Some(NameRule::tag("certificate")),
         section: "certificates",
+        pricing: Pricing::Free("AWS charges nothing for a public certificate."),
         ..Meta::new("acm.certificate", "acm", "A certificate of ACM, which DNS records prove.")
     };
 

@@ -17,7 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Pricing};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -65,6 +65,7 @@ impl Resource for Account {
             .where_equal("iam:PassedToService", "apigateway.amazonaws.com"),
         ],
         section: "apis",
+        pricing: Pricing::Free("AWS charges nothing for the setting."),
         ..Meta::new(
             "apigateway.account",
             "apigateway",

@@ -11,7 +11,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -47,6 +47,7 @@ impl Resource for ApiKey {
         ],
         names: Some(named("api-key")),
         section: "apis",
+        pricing: Pricing::Free("AWS charges nothing for keys."),
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

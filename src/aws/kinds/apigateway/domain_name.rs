@@ -21,7 +21,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -74,6 +74,7 @@ impl Resource for DomainName {
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/domainnames/*"]),
         ],
         section: "apis",
+        pricing: Pricing::Free("AWS charges nothing for a regional domain name."),
         ..Meta::new(
             "apigateway.domain_name",
             "apigateway",

@@ -20,7 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -77,6 +77,7 @@ impl Resource for UsagePlan {
         ],
         names: Some(named("usage-plan")),
         section: "apis",
+        pricing: Pricing::Free("AWS charges nothing for usage plans."),
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

@@ -16,7 +16,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -63,6 +63,9 @@ impl Resource for VpcLink {
         ],
         names: Some(NameRule::new("vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", NAME_RULE)),
         section: "vpc_links",
+        pricing: Pricing::Free(
+            "AWS charges nothing for the link; the load balancer behind it costs.",
+        ),
         ..Meta::new(
             "apigateway.vpc_link",
             "apigateway",

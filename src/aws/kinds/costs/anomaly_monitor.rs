@@ -21,7 +21,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -110,6 +110,10 @@ impl Resource for AnomalyMonitor {
             .of_account(),
         ),
         section: "cost_anomalies",
+        pricing: Pricing::Free(
+            "AWS charges nothing for the monitor, and 0.01 US dollars for each request to \
+             Cost Explorer.",
+        ),
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 

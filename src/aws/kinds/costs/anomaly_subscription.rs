@@ -22,7 +22,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -118,6 +118,10 @@ impl Resource for AnomalySubscription {
             .of_account(),
         ),
         section: "cost_anomalies",
+        pricing: Pricing::Free(
+            "AWS charges nothing for the subscription, and 0.01 US dollars for each request \
+             to Cost Explorer.",
+        ),
         ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 

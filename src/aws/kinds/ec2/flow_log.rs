@@ -15,16 +15,21 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::logs::costs::delivery;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Flow, gb};
 
 /// A flow log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +80,7 @@ impl Resource for FlowLog {
         ],
         names: Some(NameRule::tag("flow-log")),
         section: "network",
+        pricing: Pricing::Charged("AWS charges for the records that it delivers."),
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 
@@ -91,6 +97,19 @@ impl Resource for FlowLog {
 
     fn variants() -> Vec<Self> {
         Vec::new()
+    }
+
+    fn begins(&self, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        vec![(Driver::Gb, gb(cx.assume.payments_per_month * cx.assume.log_kb))]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+        to(&self.destination, Driver::DeliveredGb, cx.load(Driver::Gb))
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let meter = delivery(&self.destination);
+        vec![Charge::usage("flow records", meter, cx.load(Driver::Gb))]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -20,7 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -72,6 +72,9 @@ impl Resource for GatewayEndpoint {
         ],
         names: Some(NameRule::tag("endpoint")),
         section: "network",
+        pricing: Pricing::Free(
+            "AWS charges nothing for gateway endpoints, nor for the data through them.",
+        ),
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

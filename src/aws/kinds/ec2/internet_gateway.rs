@@ -19,7 +19,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -80,6 +80,10 @@ impl Resource for InternetGateway {
         ],
         names: Some(NameRule::tag("internet-gateway")),
         section: "network",
+        pricing: Pricing::Free(
+            "AWS charges nothing for the gateway; what sends data to the internet bears that \
+             charge.",
+        ),
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

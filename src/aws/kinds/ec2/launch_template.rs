@@ -28,7 +28,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -126,6 +126,7 @@ impl Resource for LaunchTemplate {
             "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
         )),
         section: "fleets",
+        pricing: Pricing::Free("AWS charges nothing for templates."),
         ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 

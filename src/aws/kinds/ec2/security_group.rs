@@ -16,7 +16,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -69,6 +69,7 @@ impl Resource for SecurityGroup {
             )
         }),
         section: "security_groups",
+        pricing: Pricing::Free("AWS charges nothing for security groups."),
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

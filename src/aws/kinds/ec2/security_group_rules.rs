@@ -23,7 +23,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -77,6 +77,7 @@ impl Resource for Rules {
         ],
         names: Some(NameRule::tag("security-group-rules")),
         section: "security_groups",
+        pricing: Pricing::Free("AWS charges nothing for rules."),
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 

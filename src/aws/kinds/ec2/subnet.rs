@@ -12,15 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Flow};
 
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +68,7 @@ impl Resource for Subnet {
         ],
         names: Some(NameRule::tag("subnet")),
         section: "network",
+        pricing: Pricing::Free("AWS charges nothing for subnets."),
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 
@@ -80,6 +83,10 @@ impl Resource for Subnet {
 
     fn variants() -> Vec<Self> {
         vec![Self { public_addresses: false, ..Self::sample() }]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+        Costs::each(cx.users("ec2.route_table"), Driver::NatGb, cx.load(Driver::NatGb))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -22,7 +22,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -82,6 +82,7 @@ impl Resource for Vpc {
         ],
         names: Some(NameRule::tag("vpc")),
         section: "network",
+        pricing: Pricing::Free("AWS charges nothing for a VPC."),
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 

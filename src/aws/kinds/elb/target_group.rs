@@ -18,14 +18,16 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Flow};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,6 +152,7 @@ impl Resource for TargetGroup {
         ],
         names: Some(common::named("tg")),
         section: "target_groups",
+        pricing: Pricing::Free("AWS charges for the load balancer."),
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",
@@ -202,6 +205,12 @@ impl Resource for TargetGroup {
                 ..Self::sample()
             },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+        let users = ["autoscaling.group", "ecs.service", "elb.target"];
+        let users = users.into_iter().flat_map(|kind| cx.users(kind)).collect();
+        Costs::split(users, Driver::Requests, cx.load(Driver::Requests))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -17,7 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -80,6 +80,7 @@ impl Resource for InstanceProfile {
         ),
         arn: Some("iam::{account}:instance-profile{path}{name}"),
         section: "roles",
+        pricing: Pricing::Free("AWS charges nothing for IAM."),
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 

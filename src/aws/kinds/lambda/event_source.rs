@@ -15,14 +15,17 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::common;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Pricing};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::load::{Driver, Flow};
 
 /// A source of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,7 @@ impl Resource for EventSource {
             ),
         ],
         section: "functions",
+        pricing: Pricing::Free("AWS charges nothing for the mapping; the queue bears the polls."),
         ..Meta::new(
             "lambda.event_source",
             "lambda",
@@ -109,6 +113,11 @@ impl Resource for EventSource {
             Self { batch_size: 100, window: 5, max_concurrency: Some(2), ..Self::sample() },
             Self { enabled: false, report_failures: false, ..Self::sample() },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+        let runs = if self.enabled { cx.load(Driver::Messages) } else { Decimal::ZERO };
+        to(&self.function, Driver::Calls, runs)
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

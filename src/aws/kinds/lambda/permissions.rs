@@ -19,7 +19,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::Meta;
+use payctl_engine::model::meta::{Meta, Pricing};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -92,6 +92,7 @@ impl Resource for Permissions {
             ),
         ],
         section: "functions",
+        pricing: Pricing::Free("AWS charges nothing for permissions."),
         ..Meta::new(
             "lambda.permissions",
             "lambda",

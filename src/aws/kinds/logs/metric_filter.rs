@@ -13,15 +13,17 @@ use serde::{Deserialize, Serialize};
 
 use super::log_group;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::bill::Charge;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +77,7 @@ impl Resource for Filter {
             "a metric filter's name is 1 to 512 characters without : and *",
         )),
         section: "metric_filters",
+        pricing: Pricing::Charged("AWS charges for the metric that it writes."),
         ..Meta::new(
             "logs.metric_filter",
             "logs",
@@ -110,6 +113,10 @@ impl Resource for Filter {
             },
             Self { default: Some(1.5), ..Self::sample() },
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![Charge::usage("metric", "cloudwatch.metric", cx.share())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

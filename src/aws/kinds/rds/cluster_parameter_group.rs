@@ -18,7 +18,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 
@@ -81,6 +81,7 @@ impl Resource for ParameterGroup {
         ],
         names: Some(common::named("parameters", 255)),
         section: "databases",
+        pricing: Pricing::Free("AWS charges nothing for parameters."),
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

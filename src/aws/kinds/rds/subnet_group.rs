@@ -17,7 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -67,6 +67,7 @@ impl Resource for SubnetGroup {
         ],
         names: Some(common::named("subnet-group", 255)),
         section: "databases",
+        pricing: Pricing::Free("AWS charges nothing for subnet groups."),
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 

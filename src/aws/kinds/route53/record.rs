@@ -19,7 +19,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -68,6 +68,7 @@ impl Resource for Record {
             Permit::delete(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
         ],
         section: "load_balancers",
+        pricing: Pricing::Free("AWS charges nothing for questions that an alias record answers."),
         ..Meta::new(
             "route53.record",
             "route53",

@@ -17,14 +17,17 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
 
 /// A scalable target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +103,7 @@ impl Resource for Target {
             Permit::delete(&["cloudwatch:DeleteAlarms"], &["cloudwatch:{here}:alarm:TargetTracking-*"]),
         ],
         section: "services",
+        pricing: Pricing::Charged("AWS charges for two alarms of each policy."),
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
@@ -130,6 +134,11 @@ impl Resource for Target {
             Self { policies: BTreeMap::new(), ..Self::sample() },
             Self::sample(),
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let alarms = Decimal::from(2 * self.policies.len()) * cx.share();
+        vec![Charge::fixed("alarms of its policies", "cloudwatch.alarm", alarms)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

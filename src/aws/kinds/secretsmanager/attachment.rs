@@ -23,7 +23,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -119,6 +119,7 @@ impl Resource for Attachment {
                 .where_equal("kms:ViaService", "secretsmanager.{region}.amazonaws.com"),
         ],
         section: "secrets",
+        pricing: Pricing::Free("AWS charges for the secret."),
         ..Meta::new(
             "secretsmanager.attachment",
             "secretsmanager",

@@ -20,7 +20,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
@@ -85,6 +85,7 @@ impl Resource for Rotation {
             ),
         ],
         section: "secrets",
+        pricing: Pricing::Free("AWS charges for the secret, and for the runs of the function."),
         ..Meta::new(
             "secretsmanager.rotation",
             "secretsmanager",

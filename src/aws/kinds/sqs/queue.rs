@@ -14,17 +14,22 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::size::{SizeLimit, statements};
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Flow};
 
 /// A queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +80,11 @@ pub(crate) struct Redrive {
     pub max_receives: u32,
 }
 
+/// How many questions Lambda asks a queue at the same time, even an empty one.
+const POLLERS: u32 = 5;
+/// How many seconds each of them waits for messages.
+const WAIT: u32 = 20;
+
 impl Resource for Queue {
     const META: Meta = Meta {
         notes: &[
@@ -123,6 +133,10 @@ impl Resource for Queue {
             },
         ],
         section: "queues",
+        pricing: Pricing::Charged(
+            "AWS charges for requests: sending, receiving and deleting, and the polls of \
+             functions.",
+        ),
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 
@@ -155,6 +169,32 @@ impl Resource for Queue {
                 ..Self::sample()
             },
             Self::sample(),
+        ]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] = &[("sqs:SendMessage", Driver::Messages)];
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+        let messages = cx.load(Driver::Messages);
+        let mut flows = Costs::each(cx.users("lambda.event_source"), Driver::Messages, messages);
+        if let Some(redrive) = &self.redrive {
+            flows.extend(to(&redrive.target, Driver::Messages, cx.assume.failures(messages)));
+        }
+        if let Some(Encryption::Kms(key)) = &self.encryption {
+            flows.extend(to(key, Driver::Users, Decimal::ONE));
+        }
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let meter = if self.name.ends_with(".fifo") { "sqs.fifo" } else { "sqs.standard" };
+        let requests = cx.load(Driver::Messages) * Decimal::from(3);
+        // Lambda asks in parallel, and each question waits.
+        let polls = Decimal::from(POLLERS) * Decimal::from(3600 / WAIT) * cx.hours();
+        let readers = Decimal::from(cx.users("lambda.event_source").len());
+        vec![
+            Charge::usage("requests", meter, requests),
+            Charge::fixed("polls of functions", meter, polls * readers),
         ]
     }
 

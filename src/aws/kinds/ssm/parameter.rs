@@ -16,7 +16,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 use payctl_engine::model::size::SizeLimit;
@@ -62,6 +62,7 @@ impl Resource for Parameter {
         ],
         sizes: &[SizeLimit::policy("value", "value", 4096)],
         section: "parameters",
+        pricing: Pricing::Free("AWS charges nothing for standard parameters."),
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

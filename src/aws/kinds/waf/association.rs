@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::web_acl::{self, WebAcl};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Flow};
 
 /// An association.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,6 +118,7 @@ impl Resource for Association {
             Permit::delete(&["elasticloadbalancing:SetWebAcl"], &["*"]),
         ],
         section: "firewalls",
+        pricing: Pricing::Free("AWS charges for the web ACL."),
         ..Meta::new(
             "waf.association",
             "wafv2",
@@ -134,6 +137,10 @@ impl Resource for Association {
 
     fn variants() -> Vec<Self> {
         Vec::new()
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+        to(&self.acl, Driver::Requests, cx.load(Driver::Requests))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
