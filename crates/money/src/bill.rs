@@ -79,7 +79,7 @@ pub struct Item {
     pub basis: Basis,
     /// Where the price stands.
     pub source: String,
-    /// The day of the price.
+    /// The day of the price; empty if that is not known.
     pub date: String,
     /// Whether AWS's own price list says so.
     pub verified: bool,
@@ -103,7 +103,7 @@ pub struct Bill {
     pub currency: String,
     /// The region.
     pub region: String,
-    /// The day of the oldest price; empty without items.
+    /// The day of the oldest price that has one; else empty.
     pub prices_of: String,
     /// The lines, by address.
     pub items: Vec<Item>,

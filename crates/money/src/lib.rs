@@ -21,9 +21,10 @@ pub fn cents(amount: Decimal) -> Decimal {
     round(amount, 2)
 }
 
-/// An amount with so many places, half away from zero.
+/// An amount with so many places, half away from zero. A small negative amount becomes 0, not -0.
 pub fn round(amount: Decimal, places: u32) -> Decimal {
-    amount.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
+    let rounded = amount.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
+    if rounded.is_zero() { rounded.abs() } else { rounded }
 }
 
 /// A number that is written with digits, as in a spec or a file.
@@ -53,6 +54,13 @@ mod tests {
         assert_eq!(cents(d("-0.005")), d("-0.01"));
         assert_eq!(cents(d("2.675")), d("2.68"), "a binary fraction would give 2.67");
         assert_eq!(d("0.1") + d("0.2"), d("0.3"));
+    }
+
+    #[test]
+    fn a_small_negative_amount_becomes_zero_without_a_sign() {
+        assert_eq!(format!("{:.2}", cents(d("-0.0002"))), "0.00");
+        assert_eq!(format!("{:.2}", cents(d("-0.005"))), "-0.01");
+        assert!(percent(d("-0.0002"), d("56")).is_sign_positive());
     }
 
     #[test]
