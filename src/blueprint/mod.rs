@@ -22,6 +22,7 @@ use payctl_engine::model::zone::Zone;
 
 use permissions::Caller;
 
+pub mod advice;
 mod alarms;
 mod apis;
 mod buckets;

@@ -3,20 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use payctl_money::Decimal;
 use payctl_money::bill::Bill;
 use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::Assumptions;
 use payctl_money::prices::Prices;
+use payctl_money::{Decimal, cents};
 use serde_json::json;
 
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session, Sketch};
 use super::{Context, Global, exit};
 use crate::aws::costs::{self, Resources};
+use crate::blueprint::advice::{self, Advice};
+use crate::blueprint::{self, Facts};
 use crate::config;
 use crate::ui::cost as texts;
-use crate::ui::cost::{Impact, Sides};
+use crate::ui::cost::{Impact, Saving, Sides};
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::plan::{Action, Plan, Purpose};
@@ -45,6 +47,9 @@ pub(super) struct Args {
     /// Subtract the monthly quantities that AWS never charges
     #[arg(long)]
     free_quantities: bool,
+    /// Show changes to the config that lower the cost, each with its saving and its risk
+    #[arg(long)]
+    advise: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -89,6 +94,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             steps.push(Row { name: "the rest".into(), before: last, after: bill.total() });
         }
     }
+    let advice = args.advise.then(|| advised(&after, &bill, &assume, own.as_ref()));
     let Scope { project, region, .. } = &after.blueprint.scope;
     let scope = format!("{project} {env} in {region}");
     let compared = compared.as_ref();
@@ -97,14 +103,51 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         if let Some((name, compared, before)) = compared {
             body["baseline"] = texts::comparison_json(name, compared, before, &steps, &assume);
         }
+        if let Some(savings) = &advice {
+            body["advice"] = texts::savings_json(savings);
+        }
         body
     });
     let sides = compared.map(|(name, compared, _)| Sides { name, compared, steps: &steps });
-    cx.show(kind, body, || match args.format {
-        Format::Text => texts::text(&scope, &bill, &assume, sides.as_ref(), cx.screen.out),
-        Format::Markdown => texts::markdown(&scope, &bill, &assume, sides.as_ref()),
+    cx.show(kind, body, || {
+        let style = cx.screen.out;
+        let mut text = match args.format {
+            Format::Text => texts::text(&scope, &bill, &assume, sides.as_ref(), style),
+            Format::Markdown => texts::markdown(&scope, &bill, &assume, sides.as_ref()),
+        };
+        text.push_str(&match (&advice, args.format) {
+            (None, _) => String::new(),
+            (Some(savings), Format::Text) => texts::savings(savings, style),
+            (Some(savings), Format::Markdown) => texts::savings_markdown(savings),
+        });
+        text
     })?;
     Ok(exit::SUCCESS)
+}
+
+/// The changes to a config that lower its cost, the largest saving first. A change that the rest of the
+/// config does not allow is none, nor one after which less is known than before.
+fn advised(
+    sketch: &Sketch,
+    bill: &Bill,
+    assume: &Assumptions,
+    own: Option<&Prices>,
+) -> Vec<Saving> {
+    let facts = Facts::placeholder(&sketch.loaded.config.region);
+    let computed = |advice: Advice| {
+        let blueprint = blueprint::build(&advice.loaded, &facts).ok()?;
+        let free_quantities = assume.free_quantities;
+        let own_assume = advice.loaded.config.usage.assumptions();
+        let changed = bill_of(&blueprint, &Assumptions { free_quantities, ..own_assume }, own);
+        let saved = bill.total() - changed.total();
+        let is_known = changed.unpriced.len() <= bill.unpriced.len();
+        let Advice { what, risk, lines, .. } = advice;
+        (is_known && cents(saved) > Decimal::ZERO).then_some(Saving { what, saved, risk, lines })
+    };
+    let all = advice::advice(&sketch.loaded, bill).into_iter();
+    let mut savings: Vec<Saving> = all.filter_map(computed).collect();
+    savings.sort_by_key(|saving| std::cmp::Reverse(saving.saved));
+    savings
 }
 
 fn sketch(global: &Global, env: &str) -> Result<Sketch, CliError> {

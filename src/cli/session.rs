@@ -230,6 +230,8 @@ fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
 
 /// What payctl knows of an environment without an account.
 pub(super) struct Sketch {
+    /// Its config.
+    pub loaded: Loaded,
     /// The resources that it should have.
     pub blueprint: Blueprint,
     /// What a month is assumed to bring.
@@ -240,7 +242,8 @@ pub(super) struct Sketch {
 pub(super) fn sketch(global: &Global, env: &str) -> Result<Sketch, Vec<Problem>> {
     let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
     let blueprint = blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))?;
-    Ok(Sketch { blueprint, assume: loaded.config.usage.assumptions() })
+    let assume = loaded.config.usage.assumptions();
+    Ok(Sketch { loaded, blueprint, assume })
 }
 
 /// The scope of an environment in an account, and the names of its objects there.

@@ -32,6 +32,19 @@ pub struct Sides<'a> {
     pub steps: &'a [Row],
 }
 
+/// A change to the config that lowers the cost.
+#[derive(Clone, Debug)]
+pub struct Saving {
+    /// The change in a few words.
+    pub what: String,
+    /// How much it saves in a month.
+    pub saved: Decimal,
+    /// What you lose by it.
+    pub risk: &'static str,
+    /// The lines of the config that make it.
+    pub lines: String,
+}
+
 /// How many rows a block in a plan names.
 const NAMED: usize = 3;
 
@@ -119,7 +132,8 @@ pub fn text(
     let _ = writeln!(text, "{}", style.paint(Paint::Bold, &title));
     let _ = writeln!(text, "{}", assumed(assume));
     if !bill.prices_of.is_empty() {
-        let _ = writeln!(text, "List prices on demand; the oldest is of {}.", bill.prices_of);
+        let _ =
+            writeln!(text, "List prices on demand; the oldest date of one is {}.", bill.prices_of);
     }
     let hourly = format!("{} an hour, used or not", number(bill.hourly(), 4));
     let sums = vec![
@@ -291,6 +305,47 @@ pub fn comparison_json(
         "resources": compared.resources.iter().map(row).collect::<Vec<_>>(),
         "bill": json(before, assume),
     })
+}
+
+/// What a reader must know about savings before adding them up.
+const APART: &str = "Each saving is for its change alone; together they can save less.";
+/// What stands there without savings.
+const NO_SAVING: &str = "payctl knows no change to this config that lowers its cost.";
+
+/// Savings for a terminal.
+pub fn savings(savings: &[Saving], style: Style) -> String {
+    let mut text = format!("\n{}\n", style.paint(Paint::Bold, "Savings"));
+    for Saving { what, saved, risk, lines } in savings {
+        let _ = writeln!(text, "  {} {what}", aligned(*saved));
+        for line in [*risk].into_iter().chain(lines.lines()) {
+            let _ = writeln!(text, "            {line}");
+        }
+    }
+    let _ = writeln!(text, "  {}", if savings.is_empty() { NO_SAVING } else { APART });
+    text
+}
+
+/// Savings as Markdown.
+pub fn savings_markdown(savings: &[Saving]) -> String {
+    let mut text = String::new();
+    for Saving { what, saved, risk, lines } in savings {
+        let _ = writeln!(text, "\n**{}**: {what}. {risk}\n\n```toml\n{lines}\n```", amount(*saved));
+    }
+    let _ = writeln!(text, "\n{}", if savings.is_empty() { NO_SAVING } else { APART });
+    text
+}
+
+/// Savings as JSON.
+pub fn savings_json(savings: &[Saving]) -> Value {
+    let row = |saving: &Saving| {
+        json!({
+            "what": saving.what,
+            "saved": number_of(saving.saved, 2),
+            "risk": saving.risk,
+            "lines": saving.lines,
+        })
+    };
+    savings.iter().map(row).collect()
 }
 
 /// The block of a plan: at most six lines.
