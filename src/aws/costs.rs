@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use payctl_money::bill::{Bill, Charged, Unpriced};
-use payctl_money::load::{Assumptions, Driver, Flow, Load};
+use payctl_money::load::{Assumptions, Driver, Load, Passed};
 use payctl_money::prices::Prices;
 use payctl_money::{Decimal, HOURS, decimal};
 use serde_json::Value;
@@ -87,14 +87,14 @@ impl<'a> Costs<'a> {
     }
 
     /// Flows to some resources, each of which gets the same part.
-    pub fn split(to: Vec<Address>, driver: Driver, quantity: Decimal) -> Vec<Flow<Address>> {
+    pub fn split(to: Vec<Address>, driver: Driver, quantity: Decimal) -> Vec<Passed<Address>> {
         let parts = Decimal::from(to.len().max(1));
-        to.into_iter().map(|to| Flow { to, driver, quantity: quantity / parts }).collect()
+        to.into_iter().map(|to| Passed { to, driver, quantity: quantity / parts }).collect()
     }
 
     /// Flows to some resources, each of which gets all.
-    pub fn each(to: Vec<Address>, driver: Driver, quantity: Decimal) -> Vec<Flow<Address>> {
-        to.into_iter().map(|to| Flow { to, driver, quantity }).collect()
+    pub fn each(to: Vec<Address>, driver: Driver, quantity: Decimal) -> Vec<Passed<Address>> {
+        to.into_iter().map(|to| Passed { to, driver, quantity }).collect()
     }
 
     /// The spec of a resource.
@@ -114,9 +114,9 @@ impl<'a> Costs<'a> {
 }
 
 /// A flow to everything that a text refers to.
-pub fn to(text: &Text, driver: Driver, quantity: Decimal) -> Vec<Flow<Address>> {
+pub fn to(text: &Text, driver: Driver, quantity: Decimal) -> Vec<Passed<Address>> {
     let to = text.refs().map(|reference| reference.to.clone());
-    to.map(|to| Flow { to, driver, quantity }).collect()
+    to.map(|to| Passed { to, driver, quantity }).collect()
 }
 
 /// A number of a spec as a decimal. A spec holds what AWS takes, so its digits are what is meant.

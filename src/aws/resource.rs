@@ -1,7 +1,7 @@
 //! The trait that every kind implements, and its type-erased form for the engine.
 //!
 //! A kind is one file: a spec struct, its `META`, and its operations in this order: `survey`,
-//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. A kind must
+//! `read`, `create`, `update`, `tag`, `untag`, `delete`, `check`; then conversions, then tests. A kind must
 //! not retry, sleep or wait (the engine does that), print, keep state, or change an object without
 //! the environment's ownership tags.
 
@@ -23,12 +23,13 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
-use payctl_engine::model::scope::Scope;
+use payctl_engine::model::scope::{Scope, TAG_ADDRESS};
 use payctl_engine::model::text::{Output, Outputs};
+use payctl_engine::model::verdict::Verdict;
 use payctl_engine::provider::{Answer, Sweep, Target};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// One kind of AWS resource. The implementing struct is its spec: desired state, and live state
 /// read back into the same fields.
@@ -62,7 +63,7 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     }
 
     /// Where its load goes on.
-    fn passes(&self, _: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
         Vec::new()
     }
 
@@ -133,6 +134,15 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Starts deletion, lifting deletion protection first if there is any. Already gone is success.
     fn delete(cx: &Cx<'_>, live: &Live<Self>) -> impl Future<Output = Result<(), OpError>> + Send;
+
+    /// Answers the question of `META.check` about an object that exists and is ready. It only reads.
+    fn check(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+    ) -> impl Future<Output = Result<Verdict, OpError>> + Send {
+        let _ = (cx, live);
+        ready(Ok(Verdict::passed()))
+    }
 }
 
 /// The context of an operation on one object.
@@ -303,7 +313,12 @@ impl Survey<'_> {
                 found.live.id == *arn || found.live.outputs.get(&Output::Arn) == Some(arn)
             })
         };
-        let strangers = index.iter().filter_map(|(arn, tags)| {
+        // Each kind looks through the answer, so the tag of the address decides first.
+        let start = format!("{kind}/");
+        let is_of_kind =
+            |tags: &Tags| tags.get(TAG_ADDRESS).is_some_and(|address| address.starts_with(&start));
+        let of_kind = index.iter().filter(|(_, tags)| is_of_kind(tags));
+        let strangers = of_kind.filter_map(|(arn, tags)| {
             let (address, owner) = self.ours(tags::name_in(arn)?, tags)?;
             let is_stranger =
                 address.kind == kind && matches!(owner, Owner::Disputed(_)) && !is_found(arn);
@@ -337,7 +352,7 @@ pub trait AnyKind: Send + Sync {
     /// See [`Resource::begins`].
     fn begins(&self, spec: &Value, cx: &Costs<'_>) -> Vec<(Driver, Decimal)>;
     /// See [`Resource::passes`].
-    fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Flow<Address>>;
+    fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Passed<Address>>;
     /// See [`Resource::charges`].
     fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError>;
     /// See [`Resource::survey`].
@@ -363,6 +378,8 @@ pub trait AnyKind: Send + Sync {
     ) -> BoxFuture<'a, Result<(), OpError>>;
     /// See [`Resource::delete`].
     fn delete<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<(), OpError>>;
+    /// See [`Resource::check`].
+    fn check<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<Verdict, OpError>>;
 }
 
 /// Erases a kind's type, for the table of kinds.
@@ -444,7 +461,7 @@ impl<R: Resource> AnyKind for Erased<R> {
         Self::decode(spec).map(|spec| spec.begins(cx)).unwrap_or_default()
     }
 
-    fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         Self::decode(spec).map(|spec| spec.passes(cx)).unwrap_or_default()
     }
 
@@ -511,5 +528,9 @@ impl<R: Resource> AnyKind for Erased<R> {
             let live = Self::typed(live)?;
             R::delete(&cx, &live).await.map_err(Self::settle)
         })
+    }
+
+    fn check<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<Verdict, OpError>> {
+        Box::pin(async move { R::check(&cx, &Self::typed(live)?).await })
     }
 }

@@ -1,7 +1,7 @@
 //! What `apply` and `destroy` share: show, confirm, carry out, report.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{Duration, SystemTime};
 
@@ -195,9 +195,8 @@ async fn look_until_gone(
 /// After a destroy: verifies with a new survey that nothing remains.
 async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let calls = session.effort().calls;
-    let planned = |address: &Address| {
-        plan.targets.is_empty() || plan.changes.iter().any(|change| change.address == *address)
-    };
+    let changed: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
+    let planned = |address: &Address| plan.targets.is_empty() || changed.contains(address);
     let unseen = RefCell::new(Vec::new());
     let claims = RefCell::new(Vec::new());
     let look = async || -> Result<Vec<String>, CliError> {

@@ -20,10 +20,12 @@ use error::{CliError, ErrorKind};
 use signals::Signals;
 
 mod apply;
+mod check;
 mod completions;
 mod confirm;
 mod cost;
 mod destroy;
+mod diagram;
 mod env;
 mod environment;
 mod error;
@@ -164,6 +166,8 @@ enum Command {
     Validate(validate::Args),
     Outputs(outputs::Args),
     Status(status::Args),
+    Check(check::Args),
+    Diagram(diagram::Args),
     Cost(cost::Args),
     Graph(graph::Args),
     Explain(explain::Args),
@@ -222,6 +226,8 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Validate(args) => validate::run(cx, args),
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
+        Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
+        Command::Diagram(args) => diagram::run(cx, args),
         Command::Cost(args) => cost::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),

@@ -10,7 +10,7 @@ use payctl::config;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::meta::Pricing;
 use payctl_money::bill::{Basis, Bill};
-use payctl_money::load::Assumptions;
+use payctl_money::load::{Assumptions, Driver};
 use payctl_money::prices::Prices;
 use payctl_money::{Decimal, decimal, round};
 use serde_json::Value;
@@ -57,8 +57,11 @@ fn shipped() -> BTreeMap<&'static str, std::path::PathBuf> {
 #[test]
 fn each_kind_says_whether_aws_charges_for_it() {
     let prices = Prices::shipped("us-east-1").expect("a table");
-    let assume = Assumptions::default();
-    // All samples refer to each other, so each kind sees its neighbours, and a load reaches it.
+    // All samples refer to each other, so each kind sees its neighbours. None of them brings a question to
+    // the cluster, so that load is stated.
+    let questions = BTreeMap::from([(Driver::Reads, d("1000"))]);
+    let mut assume = Assumptions::default();
+    assume.resources.insert("rds.cluster/sample".into(), questions);
     let samples = |variant: usize| -> Resources {
         let sample = |kind: &&dyn payctl::aws::resource::AnyKind| {
             let variants = kind.variants();
@@ -247,7 +250,7 @@ fn the_load_flows_from_the_api_to_functions_tables_and_logs() {
         assert_eq!(item.monthly.normalize(), d(monthly), "{address} {what}");
     }
     // 2 KB of log for each call; a KB is 1/1048576 GB.
-    let log = line(&bill, "logs.log_group/processor", "log");
+    let log = line(&bill, "logs.log_group/function-processor", "log");
     assert_eq!(round(log.quantity, 6), round(d("2000000") / d("1048576"), 6));
     // Three functions send 10 KB for each call through NAT, and so do the tasks behind the load balancer.
     let nat: Decimal =

@@ -103,7 +103,7 @@ impl Load {
 
 /// A part of the load of one resource that another gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flow<A> {
+pub struct Passed<A> {
     /// The resource that gets it.
     pub to: A,
     /// What of it.

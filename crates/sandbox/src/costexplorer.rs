@@ -5,11 +5,13 @@
 //! deleted. Topics get immediate messages, email addresses daily or weekly ones. Numbers come back
 //! as strings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, list, need, page, put, remove_tags, tag_list, tag_pairs, text,
     texts, uuid, within,
@@ -23,10 +25,12 @@ mod usage;
 #[serde(default)]
 pub(crate) struct State {
     /// Monitors by ARN.
-    monitors: BTreeMap<String, Thing>,
+    monitors: Shelf<Thing>,
     /// Subscriptions by ARN.
-    subscriptions: BTreeMap<String, Thing>,
+    subscriptions: Shelf<Thing>,
 }
+
+kept!(State { monitors, subscriptions });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -47,10 +51,10 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let things = state.monitors.iter().chain(&state.subscriptions);
     let is_home = region == "us-east-1";
-    things.filter(move |_| is_home).map(|(arn, thing)| (arn.clone(), thing.tags.clone()))
+    things.filter(move |_| is_home).map(|(arn, thing)| (arn.clone(), Cow::Borrowed(&thing.tags)))
 }
 
 /// Answers a call.
@@ -194,12 +198,7 @@ fn new_arn(base: &mut Base, kind: &str) -> String {
     format!("arn:aws:ce::{ACCOUNT}:{kind}/{}", uuid(base))
 }
 
-fn add(
-    things: &mut BTreeMap<String, Thing>,
-    arn: &str,
-    members: Value,
-    input: &Value,
-) -> Result<(), Refusal> {
+fn add(things: &mut Shelf<Thing>, arn: &str, members: Value, input: &Value) -> Result<(), Refusal> {
     let mut tags = Tags::new();
     add_tags(&mut tags, tag_list(input, "ResourceTags", KEY_VALUE), TAGS)?;
     things.insert(arn.to_owned(), Thing { members, tags });

@@ -17,6 +17,7 @@ use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -37,6 +38,7 @@ pub(crate) struct Dashboard {
 
 impl Resource for Dashboard {
     const META: Meta = Meta {
+        drawn: Drawn::badge("chart", "dashboard", &[]),
         notes: &[
             "Dashboards belong to the account, so names from the pattern end in the region.",
             "CloudWatch may store a dashboard and still report problems in it. The step then \

@@ -19,6 +19,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -73,6 +74,7 @@ const SERVICES: &str = ".services";
 
 impl Resource for AnomalyMonitor {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Apart, "cost", "cost monitor"),
         notes: &[
             "An account has one monitor of all services. payctl shares one that AWS or others \
              created, and does not change or delete it.",

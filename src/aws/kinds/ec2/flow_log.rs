@@ -20,6 +20,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::kinds::logs::costs::delivery;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -29,7 +30,7 @@ use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow, gb};
+use payctl_money::load::{Driver, Passed, gb};
 
 /// A flow log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +50,7 @@ pub(crate) struct FlowLog {
 
 impl Resource for FlowLog {
     const META: Meta = Meta {
+        drawn: Drawn::badge("log", "flow log", &["vpc"]),
         notes: &[
             "A flow log cannot be changed: payctl replaces it, and AWS does not record the \
              traffic of the seconds between.",
@@ -103,7 +105,7 @@ impl Resource for FlowLog {
         vec![(Driver::Gb, gb(cx.assume.payments_per_month * cx.assume.log_kb))]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         to(&self.destination, Driver::DeliveredGb, cx.load(Driver::Gb))
     }
 

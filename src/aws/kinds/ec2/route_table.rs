@@ -22,13 +22,14 @@ use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 use routes::{create_route, delete_route, replace_route, route};
 
 mod routes;
@@ -61,6 +62,7 @@ pub(crate) enum Route {
 
 impl Resource for RouteTable {
     const META: Meta = Meta {
+        drawn: Drawn::badge("route", "route table", &["vpc"]),
         notes: &[
             "payctl leaves local routes, propagated routes and those of gateway endpoints alone, \
              and removes every other route that the config does not contain.",
@@ -145,7 +147,7 @@ impl Resource for RouteTable {
         ]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let gateways = self.routes.values().filter_map(|route| match route {
             Route::NatGateway(gateway) => Some(gateway),
             Route::InternetGateway(_) | Route::Interface(_) | Route::Other(_) => None,

@@ -16,13 +16,14 @@ use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,10 @@ pub(crate) struct Subnet {
 
 impl Resource for Subnet {
     const META: Meta = Meta {
+        drawn: Drawn {
+            shape: Shape::Cell { tier, zone: "zone", note: "cidr" },
+            ..Drawn::badge("subnet", "subnet", &[])
+        },
         notes: &[
             "AWS reserves the first four addresses and the last one of every subnet.",
             "It cannot be deleted while it contains network interfaces; payctl waits for them, up \
@@ -85,7 +90,7 @@ impl Resource for Subnet {
         vec![Self { public_addresses: false, ..Self::sample() }]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         Costs::each(cx.users("ec2.route_table"), Driver::NatGb, cx.load(Driver::NatGb))
     }
 
@@ -169,6 +174,16 @@ fn phase_of(state: Option<&SubnetState>) -> Phase {
             Phase::Failed(failed.as_str().to_owned())
         }
         Some(other) => Phase::Pending(other.as_str().to_owned()),
+    }
+}
+
+/// `private` of `private-1`: the tiers with a way in come first.
+fn tier(name: &str) -> (u32, &str) {
+    let tier = name.rsplit_once('-').map_or(name, |(tier, _)| tier);
+    match tier {
+        "public" => (0, tier),
+        "isolated" => (2, tier),
+        _ => (1, tier),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -71,6 +72,7 @@ const METRICS_OF_SERVICE: u32 = 21;
 
 impl Resource for Cluster {
     const META: Meta = Meta {
+        drawn: Drawn::badge("cluster", "cluster", &[]),
         notes: &[
             "A deleted cluster stays visible as INACTIVE; payctl ignores it.",
             "The first cluster of an account creates the service-linked role AWSServiceRoleForECS.",

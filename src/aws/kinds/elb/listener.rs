@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::types::{Certificate, Listener as AwsListener};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::convert::to_live;
 pub(crate) use self::moved::Mover;
@@ -24,6 +25,7 @@ use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -31,7 +33,7 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_money::Decimal;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,7 +124,7 @@ pub(crate) struct Respond {
 }
 
 /// The requests that an action leads on, by the weights of its targets.
-pub(crate) fn forwarded(action: &Action, requests: Decimal) -> Vec<Flow<Address>> {
+pub(crate) fn forwarded(action: &Action, requests: Decimal) -> Vec<Passed<Address>> {
     let Action::Forward(forward) = action else { return Vec::new() };
     let all: Decimal = forward.targets.iter().map(|share| Decimal::from(share.weight)).sum();
     let all = if all.is_zero() { Decimal::ONE } else { all };
@@ -135,6 +137,7 @@ pub(crate) fn forwarded(action: &Action, requests: Decimal) -> Vec<Flow<Address>
 
 impl Resource for Listener {
     const META: Meta = Meta {
+        drawn: Drawn::badge("door", "listener", &["load_balancer"]).with(flows),
         notes: &[
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
@@ -153,6 +156,8 @@ impl Resource for Listener {
         read_lag: Duration::from_secs(60),
         transient: &[
             ("CertificateNotFound", ""),
+            // A certificate that ACM has only just issued is not known as such everywhere.
+            ("UnsupportedCertificate", "must have a fully-qualified domain name"),
             // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
@@ -245,7 +250,7 @@ impl Resource for Listener {
         ]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         // Each rule, and the default if it leads to targets, gets the same part.
         let rules = cx.users("elb.listener_rule");
         let default = usize::from(matches!(self.action, Action::Forward(_)));
@@ -298,21 +303,22 @@ impl Resource for Listener {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = live.spec.other_certificates.clone();
-        let mover = self.moved_by.as_ref();
-        let action = moved::action(mover, &self.action, &live.spec.action);
-        let want = Self { other_certificates: now.clone(), moved_by: None, action, ..self.clone() };
-        if want != live.spec {
-            let keeps = mover.is_some() && want.action == live.spec.action;
-            if !keeps {
-                moved::unclaimed("ModifyListener", mover, &live.tags)?;
-            }
+        let (mover, action) = (self.moved_by.as_ref(), &live.spec.action);
+        let actions = moved::sent("ModifyListener", mover, &self.action, action, &live.tags)?;
+        let settings = Self {
+            other_certificates: now.clone(),
+            moved_by: None,
+            action: action.clone(),
+            ..self.clone()
+        };
+        if actions.is_some() || settings != live.spec {
             let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
             let call = call
                 .port(self.port.into())
                 .protocol(self.protocol.as_str().into())
                 .set_certificates(self.certificates())
                 .set_ssl_policy(self.tls_policy.clone())
-                .set_default_actions((!keeps).then(|| vec![want.action.to_aws()]));
+                .set_default_actions(actions);
             call.send().await.map_err(op("ModifyListener"))?;
         }
         let Some(wanted) = &self.other_certificates else { return Ok(()) };
@@ -399,8 +405,21 @@ pub(super) fn balancer_in(arn: &str) -> &str {
     arn.rsplit(':').next().and_then(|path| path.split('/').nth(2)).unwrap_or_default()
 }
 
+/// The default action of a listener; `None` if it is gone.
+pub(super) async fn action_of(aws: &Aws, arn: &str) -> Result<Option<Action>, OpError> {
+    let one = describe(aws, arn).await?;
+    Ok(one.map(|one| to_live(one, BTreeSet::new(), Tags::new()).spec.action))
+}
+
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> {
     let send = aws.elasticloadbalancingv2.describe_listeners().listener_arns(arn).send();
     let answer = send.await.map_err(op("DescribeListeners")).or_gone()?;
     Ok(answer.and_then(|answer| answer.listeners?.into_iter().next()))
+}
+
+/// Where it sends what no rule takes.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let name = |field: &str| spec.get(field).map(Value::to_string).unwrap_or_default();
+    let label = format!("{} :{}", name("protocol").trim_matches('"'), name("port"));
+    Flow::out(spec, "/action", &label)
 }

@@ -22,6 +22,7 @@ use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, listed, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane, schedule};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -30,7 +31,7 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,6 +99,7 @@ fn is_own(pattern: &Value) -> bool {
 
 impl Resource for Rule {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Entry, "event", "event rule").with(flows),
         notes: &[
             "AWS does not check that a target allows EventBridge: rejected events go to the \
              dead-letter queue or are lost. payctl checks this in the config.",
@@ -209,7 +211,7 @@ impl Resource for Rule {
         vec![(Driver::Messages, if self.enabled { runs } else { Decimal::ZERO })]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let messages = cx.load(Driver::Messages);
         let targets = self.targets.values();
         targets.flat_map(|target| to(&target.arn, Driver::Messages, messages)).collect()
@@ -489,6 +491,27 @@ impl Target {
             dead_letter: dead_letter.map(Text::from),
         }
     }
+}
+
+/// When, or what for, it calls its targets.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let schedule = spec.get("schedule").and_then(Value::as_str).map(schedule);
+    let sources = spec.pointer("/pattern/source").and_then(Value::as_array).into_iter().flatten();
+    let sources: Vec<&str> =
+        sources.filter_map(Value::as_str).map(|name| name.trim_start_matches("aws.")).collect();
+    let label = match (schedule, &sources[..]) {
+        (Some(schedule), _) => schedule,
+        (None, []) => "events".to_owned(),
+        (None, [one]) => format!("{one} events"),
+        (None, [one, two]) => format!("{one}, {two} events"),
+        (None, [one, ..]) => format!("{one} events and {} more", sources.len() - 1),
+    };
+    let targets = spec.get("targets").and_then(Value::as_object);
+    let of = |target: &Value| {
+        let lost = Flow::out(target, "/dead_letter", "dead letters");
+        Flow::out(target, "/arn", &label).into_iter().chain(lost).collect::<Vec<_>>()
+    };
+    targets.into_iter().flat_map(|all| all.values()).flat_map(of).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -58,6 +59,7 @@ const EVENTS_PER_HOUR: u32 = 20;
 
 impl Resource for Detector {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Apart, "detector", "threat detector"),
         notes: &[
             "Each account has one detector per region. payctl shares one that others created, and \
              does not change or delete it.",

@@ -22,6 +22,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -30,7 +31,7 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::{SizeLimit, characters_of_all};
 use payctl_engine::model::text::Text;
 use payctl_engine::model::text::each_ref;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 use read::{describe, inline_names, managed, one_by_one, profiles};
 
 /// See the module.
@@ -79,6 +80,7 @@ impl Role {
 
 impl Resource for Role {
     const META: Meta = Meta {
+        drawn: Drawn::badge("role", "role", &[]).with(flows),
         notes: &[
             "Other services can use a new role after 5 to 60 seconds; payctl retries.",
             "A recreated role with the same name is another principal: policies that name the old \
@@ -200,7 +202,7 @@ impl Resource for Role {
         ]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         // Whoever has the role makes one call of each sort that it allows: one read and one write of a table.
         let calls = cx.load(Driver::Calls);
         let mut driven = BTreeSet::new();
@@ -214,7 +216,7 @@ impl Resource for Role {
                 driven.extend(drivers.map(|driver| (to.clone(), driver)));
             });
         }
-        let flow = |(to, driver)| Flow { to, driver, quantity: calls };
+        let flow = |(to, driver)| Passed { to, driver, quantity: calls };
         driven.into_iter().map(flow).collect()
     }
 
@@ -403,6 +405,28 @@ fn trust(services: &[&str]) -> Document {
     Document::of([serde_json::json!({
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": services },
     })])
+}
+
+/// What it may do with what: calls that its owner makes, unless a flow is known already.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let inline = spec.get("inline").and_then(Value::as_object);
+    let policies = inline.into_iter().flat_map(|policies| policies.values());
+    let statements = policies.filter_map(|policy| policy.get("Statement")?.as_array()).flatten();
+    let allowed =
+        statements.filter(|one| one.get("Effect").and_then(Value::as_str) == Some("Allow"));
+    let of = |statement: &Value| {
+        let actions = statement.get("Action").and_then(Value::as_array).into_iter().flatten();
+        let calls: Vec<&str> =
+            actions.filter_map(|action| Some(action.as_str()?.split_once(':')?.1)).collect();
+        let label = match &calls[..] {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [one, two] => format!("{one}, {two}"),
+            [one, ..] => format!("{one} and {} more", calls.len() - 1),
+        };
+        Flow::out(statement, "/Resource", &label)
+    };
+    allowed.flat_map(of).map(Flow::implied).collect()
 }
 
 #[cfg(test)]

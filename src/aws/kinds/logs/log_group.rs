@@ -18,6 +18,7 @@ use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -27,7 +28,7 @@ use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,7 @@ pub(crate) struct LogGroup {
 
 impl Resource for LogGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("log", "log group", &[]),
         notes: &[
             "A late write to a deleted log group recreates it, without retention and tags. An \
              apply adopts such a group under `/aws/` if the config wants it and it has no tags. A \
@@ -115,7 +117,7 @@ impl Resource for LogGroup {
         ]
     }
 
-    fn passes(&self, _: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
         self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect()
     }
 

@@ -21,6 +21,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::kinds::kms::key::{DEFAULT_RECOVERY, TAG_RECOVERY};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -30,7 +31,7 @@ use payctl_engine::model::scope::{Scope, TAG_ENV};
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 mod value;
 
@@ -84,6 +85,7 @@ pub(crate) struct Generate {
 
 impl Resource for Secret {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "secret", "secret"),
         notes: &[
             "payctl generates the value at creation and never compares it: rotation changes it, \
              and the attachment of a database adds fields.",
@@ -179,7 +181,7 @@ impl Resource for Secret {
     const DRIVEN_BY: &'static [(&'static str, Driver)] =
         &[("secretsmanager:GetSecretValue", Driver::Questions)];
 
-    fn passes(&self, _: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
         self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect()
     }
 

@@ -19,6 +19,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -28,7 +29,7 @@ use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +57,7 @@ fn published(cx: &Costs<'_>) -> Decimal {
 
 impl Resource for Topic {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Messages, "topic", "topic"),
         notes: &[
             "Without a policy in the config, the topic has AWS's default policy, which allows \
              this account.",
@@ -121,7 +123,7 @@ impl Resource for Topic {
 
     const DRIVEN_BY: &'static [(&'static str, Driver)] = &[("sns:Publish", Driver::Alerts)];
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let subscriptions = cx.users("sns.subscription");
         let mut flows = Costs::each(subscriptions, Driver::Messages, published(cx));
         flows.extend(self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)));

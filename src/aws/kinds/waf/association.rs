@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_wafv2::types::ResourceType;
 use futures::future::{join3, try_join_all};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::web_acl::{self, WebAcl};
 use crate::aws::clients::Aws;
@@ -16,12 +17,13 @@ use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
-use payctl_money::load::{Driver, Flow};
+use payctl_money::load::{Driver, Passed};
 
 /// An association.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,7 @@ const SLOT: &str = "/acl";
 
 impl Resource for Association {
     const META: Meta = Meta {
+        drawn: Drawn::badge("link", "association", &["acl"]).with(flows),
         notes: &[
             "WAF may not find a new load balancer or stage for a while; payctl waits up to ten \
              minutes.",
@@ -139,7 +142,7 @@ impl Resource for Association {
         Vec::new()
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         to(&self.acl, Driver::Requests, cx.load(Driver::Requests))
     }
 
@@ -257,4 +260,9 @@ fn to_live(acl: &str, resource: &str) -> Live<Association> {
         tags: Tags::new(),
         phase: Phase::Ready,
     }
+}
+
+/// What the web ACL filters the requests of.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/resource", "filters")
 }

@@ -20,6 +20,7 @@ use crate::aws::kinds::logs::costs::delivery;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::firewalls::Verdict;
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace};
@@ -28,7 +29,7 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Flow, gb};
+use payctl_money::load::{Driver, Passed, gb};
 
 mod convert;
 mod logging;
@@ -143,6 +144,7 @@ pub(crate) enum Part {
 
 impl Resource for WebAcl {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Entry, "firewall", "firewall"),
         notes: &[
             "payctl keeps rules that Shield Advanced or Firewall Manager added to the ACL, and \
              removes all other rules that the config does not name.",
@@ -300,7 +302,7 @@ impl Resource for WebAcl {
         ]
     }
 
-    fn passes(&self, cx: &Costs<'_>) -> Vec<Flow<Address>> {
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let logged = gb(cx.load(Driver::Requests) * cx.assume.log_kb);
         let log = self.logging.iter();
         log.flat_map(|log| to(&log.destination, Driver::DeliveredGb, logged)).collect()
