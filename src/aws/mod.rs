@@ -1,6 +1,7 @@
 //! AWS through its SDK. Only this module and the sandbox's HTTP boundary use SDK types.
 
 pub mod clients;
+pub mod costs;
 pub mod denied;
 pub mod error;
 pub mod facts;

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::clients::Aws;
+use super::costs::Costs;
 use super::tags;
 use payctl_engine::diff::diff_tags;
 use payctl_engine::model::address::Address;
@@ -26,6 +27,9 @@ use payctl_engine::model::scope::{Scope, TAG_ADDRESS};
 use payctl_engine::model::text::{Output, Outputs};
 use payctl_engine::model::verdict::Verdict;
 use payctl_engine::provider::{Answer, Sweep, Target};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// One kind of AWS resource. The implementing struct is its spec: desired state, and live state
 /// read back into the same fields.
@@ -49,6 +53,24 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The sample with each mutable field changed, one or more at a time. Each must be reachable
     /// from the sample, and from the variant before it, by updates alone.
     fn variants() -> Vec<Self>;
+
+    /// The IAM actions on it that are a load, each with what it brings.
+    const DRIVEN_BY: &'static [(&'static str, Driver)] = &[];
+
+    /// The load that begins at it, such as requests from outside.
+    fn begins(&self, _: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        Vec::new()
+    }
+
+    /// Where its load goes on.
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
+        Vec::new()
+    }
+
+    /// What AWS charges for it in a month, under its load. Kinds with `Pricing::Charged` have some.
+    fn charges(&self, _: &Costs<'_>) -> Vec<Charge> {
+        Vec::new()
+    }
 
     /// All objects of this kind that this environment owns, and all others with a wanted name, in
     /// as few calls as the API allows; details in parallel. Dead objects that AWS still lists are
@@ -325,6 +347,14 @@ pub trait AnyKind: Send + Sync {
     fn variants(&self) -> Vec<Value>;
     /// Decodes and encodes again: the canonical form.
     fn canonical(&self, spec: &Value) -> Result<Value, OpError>;
+    /// See [`Resource::DRIVEN_BY`].
+    fn driven_by(&self) -> &'static [(&'static str, Driver)];
+    /// See [`Resource::begins`].
+    fn begins(&self, spec: &Value, cx: &Costs<'_>) -> Vec<(Driver, Decimal)>;
+    /// See [`Resource::passes`].
+    fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Passed<Address>>;
+    /// See [`Resource::charges`].
+    fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError>;
     /// See [`Resource::survey`].
     fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
     /// See [`Resource::read`].
@@ -421,6 +451,22 @@ impl<R: Resource> AnyKind for Erased<R> {
 
     fn canonical(&self, spec: &Value) -> Result<Value, OpError> {
         Self::encode(&Self::decode(spec)?)
+    }
+
+    fn driven_by(&self) -> &'static [(&'static str, Driver)] {
+        R::DRIVEN_BY
+    }
+
+    fn begins(&self, spec: &Value, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        Self::decode(spec).map(|spec| spec.begins(cx)).unwrap_or_default()
+    }
+
+    fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        Self::decode(spec).map(|spec| spec.passes(cx)).unwrap_or_default()
+    }
+
+    fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError> {
+        Ok(Self::decode(spec)?.charges(cx))
     }
 
     fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {

@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// With --auto-approve: also allow changes that lose data for good
     #[arg(long)]
     allow_data_loss: bool,
+    /// Go on although the environment would cost more than its budget; the output states the reason
+    #[arg(long, value_name = "REASON")]
+    over_budget: Option<String>,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -56,7 +59,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         Purpose::Apply => secret::waiting(cx, &session.blueprint, &snapshot),
         Purpose::Destroy => Vec::new(),
     };
-    let ended = execute(cx, &session, &plan, consent).await;
+    let ended = execute(cx, &session, &plan, consent, args.over_budget.as_deref()).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))
 }

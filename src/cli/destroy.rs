@@ -28,5 +28,5 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         allow_data_loss: args.allow_data_loss,
         ..Consent::default()
     };
-    execute(cx, &session, &plan, consent).await
+    execute(cx, &session, &plan, consent, None).await
 }

@@ -29,10 +29,10 @@ enum Format {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let blueprint = session::sketch(&cx.global, &cx.env()?);
-    let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
+    let sketch = session::sketch(&cx.global, &cx.env()?);
+    let sketch = sketch.map_err(|problems| CliError::config(&problems))?;
     let kinds: Vec<_> = KINDS.iter().map(|kind| kind.meta()).collect();
-    let drawing = diagram::of_blueprint(&blueprint, &kinds);
+    let drawing = diagram::of_blueprint(&sketch.blueprint, &kinds);
     let text = || match args.format {
         Format::Html => payctl_drawing::html(&drawing),
         Format::Svg => payctl_drawing::svg(&drawing),

@@ -26,6 +26,8 @@ pub(super) enum ErrorKind {
     Stale,
     /// A check found a fault, or a shift of traffic found a reason not to go on.
     Found,
+    /// An apply would go over the budget.
+    Budget,
     /// Stopped by a signal.
     Interrupted,
     /// A mistake in payctl.
@@ -93,6 +95,7 @@ impl CliError {
             ErrorKind::Partial => exit::PARTLY,
             ErrorKind::Stale => exit::STALE,
             ErrorKind::Found => exit::FOUND,
+            ErrorKind::Budget => exit::BUDGET,
             ErrorKind::Interrupted => exit::INTERRUPTED,
         }
     }
@@ -200,6 +203,7 @@ mod tests {
         assert_eq!(code(ErrorKind::Partial), 3);
         assert_eq!(code(ErrorKind::Stale), 4);
         assert_eq!(code(ErrorKind::Found), 5);
+        assert_eq!(code(ErrorKind::Budget), 6);
         assert_eq!(code(ErrorKind::Interrupted), 130);
     }
 

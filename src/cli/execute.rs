@@ -9,12 +9,11 @@ use serde_json::json;
 
 use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
-use super::learned::Memory;
+use super::forecast::Forecast;
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, Stage, exit, restores, session};
+use super::{Context, Stage, cost, exit, restores, session};
 use crate::aws::denied;
-use crate::ui::plan::View;
 use crate::ui::progress::{Expected, Mode, Progress};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
@@ -40,13 +39,14 @@ pub(super) async fn execute(
     session: &Session,
     plan: &Plan,
     consent: Consent,
+    over_budget: Option<&str>,
 ) -> Result<u8, CliError> {
-    let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
-    let estimate = Estimate::of(plan, &kinds, &memory.recall(), memory.speed);
-    show_plan(cx, session, plan, &estimate)?;
+    let forecast = Forecast::of(cx, session, plan);
+    show_plan(cx, session, plan, &forecast)?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
+    cost::check_budget(cx, session, plan, over_budget)?;
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;
@@ -54,14 +54,15 @@ pub(super) async fn execute(
         plan.outputs.clone()
     } else {
         cx.stage.set(Stage::Changing);
+        let Forecast { memory, estimate, .. } = &forecast;
         let expected = match memory.is_measure() {
-            true => Expected::of(plan, &estimate),
+            true => Expected::of(plan, estimate),
             false => Expected::default(),
         };
         let report = carry_out(cx, session, plan, expected).await?;
         cx.stage.set(Stage::Changed);
         memory.learn(&report);
-        let estimate = memory.is_measure().then_some(&estimate);
+        let estimate = memory.is_measure().then_some(estimate);
         let shown = show_report(cx, session, plan, &report, estimate);
         restores::say_kept(cx, session.provider.aws(), plan, &report).await;
         shown?;
@@ -82,15 +83,9 @@ fn show_plan(
     cx: &Context,
     session: &Session,
     plan: &Plan,
-    estimate: &Estimate,
+    forecast: &Forecast,
 ) -> Result<(), CliError> {
-    let view = View {
-        style: cx.screen.err,
-        detail: cx.detail(),
-        effort: Some(session.effort()),
-        kinds: &session.provider.kinds(),
-        estimate: Some(estimate),
-    };
+    let view = forecast.view(cx, session, cx.screen.err);
     let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, view));
     let text = || plan_text::text(plan, view);
     let shown = if cx.screen.json {

@@ -12,5 +12,7 @@ pub const PARTLY: u8 = 3;
 pub const STALE: u8 = 4;
 /// A check failed, or a shift of traffic was rolled back, stopped or not begun because of what it saw.
 pub const FOUND: u8 = 5;
+/// The apply would go over the budget; nothing was changed.
+pub const BUDGET: u8 = 6;
 /// Stopped by a signal.
 pub const INTERRUPTED: u8 = 130;

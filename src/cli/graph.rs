@@ -21,9 +21,9 @@ enum Format {
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let blueprint = session::sketch(&cx.global, &cx.env()?);
-    let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
-    let nodes: Vec<Node> = blueprint.resources.values().map(Node::of).collect();
+    let sketch = session::sketch(&cx.global, &cx.env()?);
+    let sketch = sketch.map_err(|problems| CliError::config(&problems))?;
+    let nodes: Vec<Node> = sketch.blueprint.resources.values().map(Node::of).collect();
     let format = match args.format {
         Format::Dot => graph::Format::Dot,
         Format::Mermaid => graph::Format::Mermaid,

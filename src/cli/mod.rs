@@ -24,6 +24,7 @@ mod check;
 mod comment;
 mod completions;
 mod confirm;
+mod cost;
 mod destroy;
 mod diagram;
 mod env;
@@ -32,6 +33,7 @@ mod error;
 mod execute;
 pub mod exit;
 mod explain;
+mod forecast;
 mod graph;
 mod learned;
 mod outputs;
@@ -169,6 +171,7 @@ enum Command {
     Status(status::Args),
     Check(check::Args),
     Diagram(diagram::Args),
+    Cost(cost::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -229,6 +232,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
         Command::Diagram(args) => diagram::run(cx, args),
+        Command::Cost(args) => cost::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

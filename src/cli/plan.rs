@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 
 use super::error::{CliError, ErrorKind};
-use super::learned::Memory;
+use super::forecast::Forecast;
 use super::session::Session;
 use super::{Context, execute, exit, saved, secret, variable};
-use crate::ui::plan::View;
 use crate::ui::style::Style;
 use crate::ui::{diagram, json, markdown, plan as plan_text};
-use payctl_engine::outlook::Estimate;
 use payctl_engine::plan::Purpose;
-use payctl_engine::provider::Provider as _;
 
 /// Show what an apply would do, without changing anything
 #[derive(Debug, clap::Args)]
@@ -63,15 +60,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey(purpose).await?;
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&mut plan).await?;
-    let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
-    let estimate = Estimate::of(&plan, &kinds, &memory.recall(), memory.speed);
-    let view = View {
-        style: cx.screen.out,
-        detail: cx.detail(),
-        effort: Some(session.effort()),
-        kinds: &kinds,
-        estimate: Some(&estimate),
-    };
+    let forecast = Forecast::of(cx, &session, &plan);
+    let view = forecast.view(cx, &session, cx.screen.out);
     // Before anything else, so that a reader of stdout that leaves does not cost the user the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
     if let Some(path) = out {
@@ -79,7 +69,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     }
     if let Some(path) = &args.html {
         let summary = plan_text::summary(&plan, Style::PLAIN, None);
-        let drawing = diagram::of_plan(&session.blueprint, &plan, &kinds, summary);
+        let drawing = diagram::of_plan(&session.blueprint, &plan, &forecast.kinds, summary);
         saved::put(path, &payctl_drawing::html(&drawing), "the page", "--html")?;
     }
     let text = || match args.format {

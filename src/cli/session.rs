@@ -35,9 +35,10 @@ use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::planner::{self, PlanError};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
+use payctl_money::load::Assumptions;
 
 /// How many kinds make no call unless the config uses them, so that a survey always sees them.
-const SILENT: usize = 1;
+const SILENT: usize = 3;
 
 /// An environment, connected.
 pub(super) struct Session {
@@ -49,6 +50,10 @@ pub(super) struct Session {
     pub checks: BTreeMap<String, Check>,
     /// Its shifts of traffic, by name.
     pub shifts: BTreeMap<String, Shift>,
+    /// What a month is assumed to bring.
+    pub assume: Assumptions,
+    /// The most that it may cost in a month, in US dollars.
+    pub budget: Option<u32>,
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
@@ -77,12 +82,16 @@ impl Session {
             .filter_map(|(name, output)| Some((name.0.clone(), output.description()?.to_owned())))
             .collect();
         let (checks, shifts) = (checks(&loaded, &known), shifts(&loaded, &known));
+        let assume = loaded.config.usage.assumptions();
+        let budget = loaded.config.budget.as_ref().map(|budget| budget.monthly);
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
         Ok(Self {
             blueprint,
             described,
             checks,
             shifts,
+            assume,
+            budget,
             provider,
             began,
             screen: cx.screen,
@@ -238,10 +247,22 @@ fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
         .map_err(|_| CliError::config(&problems(global, env)))
 }
 
-/// The blueprint of an environment, as far as payctl knows it without an account.
-pub(super) fn sketch(global: &Global, env: &str) -> Result<Blueprint, Vec<Problem>> {
+/// What payctl knows of an environment without an account.
+pub(super) struct Sketch {
+    /// Its config.
+    pub loaded: Loaded,
+    /// The resources that it should have.
+    pub blueprint: Blueprint,
+    /// What a month is assumed to bring.
+    pub assume: Assumptions,
+}
+
+/// What payctl knows of an environment without an account.
+pub(super) fn sketch(global: &Global, env: &str) -> Result<Sketch, Vec<Problem>> {
     let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
-    blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))
+    let blueprint = blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))?;
+    let assume = loaded.config.usage.assumptions();
+    Ok(Sketch { loaded, blueprint, assume })
 }
 
 /// The scope of an environment in an account, and the names of its objects there.

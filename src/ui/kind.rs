@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::style::span;
-use payctl_engine::model::meta::{Meta, Replace};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::permit::{Only, Permit};
 use payctl_engine::model::verdict::Asked;
 
@@ -23,6 +23,7 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
             "Fields that show the status in AWS and may differ from the plan",
             code(meta.status_fields),
         ),
+        ("Cost", pricing(meta)),
         ("Life", life(meta)),
         ("What `payctl check` asks once it exists and is ready", checked(meta)),
         ("Errors that payctl also retries for this kind", transient.collect()),
@@ -30,6 +31,13 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
     ];
     facts.retain(|(_, rows)| !rows.is_empty());
     facts
+}
+
+fn pricing(meta: &Meta) -> Vec<String> {
+    match meta.pricing {
+        Pricing::Unsaid => Vec::new(),
+        Pricing::Free(said) | Pricing::Charged(said) => vec![said.to_owned()],
+    }
 }
 
 fn life(meta: &Meta) -> Vec<String> {
@@ -183,8 +191,14 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         agreeing_reads,
         transient,
         check,
+        pricing,
         permits,
     } = *meta;
+    let pricing = match pricing {
+        Pricing::Unsaid => Value::Null,
+        Pricing::Free(why) => json!({ "charged": false, "why": why }),
+        Pricing::Charged(why) => json!({ "charged": true, "why": why }),
+    };
     let replace = match replace {
         Replace::CreateFirst => "create_first",
         Replace::DeleteFirst => "delete_first",
@@ -231,6 +245,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "transient": transient.collect::<Vec<_>>(),
         "check": check.map(|asked| json!({ "what": asked.what, "behind": asked.behind })),
         "actions": meta.actions(),
+        "pricing": pricing,
         "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),
         "sample": sample,
     })

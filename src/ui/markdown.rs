@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use super::cost;
 use super::plan::tree::{Section, Tree, times};
 use super::plan::{self, Counts, Detail, View, effects, takes, why};
 use super::style::{Style, count, words};
@@ -84,6 +85,10 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     );
     if let Some(estimate) = view.estimate {
         let _ = writeln!(text, "{}\n", escaped(&takes(plan, estimate)));
+    }
+    let cost = view.cost.map(|cost| cost::block(cost, Style::PLAIN)).unwrap_or_default();
+    for line in cost.lines() {
+        let _ = writeln!(text, "- {}", escaped(line.trim_start()));
     }
     for Refused { address, origin, reason, hint } in plan.refused.iter().take(20) {
         let _ = writeln!(

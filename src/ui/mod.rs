@@ -4,6 +4,7 @@
 //! decide anything. Its text is the same with and without colour.
 
 pub mod checks;
+pub mod cost;
 pub mod diagram;
 pub mod graph;
 pub mod json;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::cost::{self, Impact};
 use super::report::Block;
 use super::style::{Paint, Style, count, span, step_words, telling_id, words};
 use super::text::one_line;
@@ -70,6 +71,8 @@ pub struct View<'a> {
     pub kinds: &'a [&'static Meta],
     /// What it will take to carry it out.
     pub estimate: Option<&'a Estimate>,
+    /// What it does to the cost.
+    pub cost: Option<&'a Impact>,
 }
 
 impl View<'_> {
@@ -178,6 +181,9 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
         line(&mut text, 0, &takes(plan, estimate));
     }
     line(&mut text, 0, &summary(plan, style, view.effort));
+    if let Some(cost) = view.cost {
+        text.push_str(&cost::block(cost, style));
+    }
     text
 }
 

@@ -1,5 +1,8 @@
 //! Kinds that payctl cannot read, through the real binary: denied, unknown to the endpoint, silent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::Value;
 
 use crate::cli_serve::Served;
@@ -59,15 +62,15 @@ fn has(text: &str, words: &str) {
 
 #[test]
 fn denied_unwanted_kinds_are_a_warning_and_destroy_names_them() {
-    let between = Between::new(CONFIG, |service| (service == "ce").then(denied));
+    let between = Between::new(CONFIG, |service| (service == "logs").then(denied));
     let plan = between.expect(2, "plan --detailed-exitcode");
-    has(&plan.err, "warning: cannot read costs.anomaly_monitor: GetAnomalyMonitors: AccessDenied");
+    has(&plan.err, "warning: cannot read logs.log_group: DescribeLogGroups: AccessDenied");
     has(&plan.out, "2 to create");
     has(&plan.out, "2 kinds not read.");
     between.expect(0, "apply --auto-approve");
     let empty = between.expect(0, "plan --detailed-exitcode --json");
     let line: Value = serde_json::from_str(empty.out.trim()).expect("one JSON line");
-    assert_eq!(line["unseen"][0]["kind"], "costs.anomaly_monitor");
+    assert_eq!(line["unseen"][0]["kind"], "logs.log_group");
     assert_eq!(line["unseen"][0]["error"]["class"], "denied");
     let shown = between.expect(1, "plan --destroy");
     has(&shown.out, "2 to delete");
@@ -79,6 +82,33 @@ fn denied_unwanted_kinds_are_a_warning_and_destroy_names_them() {
     has(&again.err, "Nothing to destroy was found.");
     let line = "destroy --auto-approve --allow-data-loss --target sqs.queue/jobs";
     has(&between.expect(0, line).err, "none of the targets remains");
+}
+
+#[test]
+fn a_plan_without_cost_monitors_asks_cost_explorer_nothing() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let between = Between::new(CONFIG, move |service| {
+        counter.fetch_add(usize::from(service == "ce"), Ordering::Relaxed);
+        None
+    });
+    between.expect(2, "plan --detailed-exitcode");
+    between.expect(0, "apply --auto-approve");
+    between.expect(0, "plan --detailed-exitcode");
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "AWS bills each request to Cost Explorer");
+    // A monitor that the config no longer wants is found by its tags.
+    let monitored = format!(
+        "{CONFIG}\n[cost_anomalies.main]\nwatch = {{ tag = \"team\", values = [\"a\"] }}\nemail = \"a@example.com\"\n"
+    );
+    between.folder.write("config/dev.toml", &monitored);
+    between.expect(0, "apply --auto-approve");
+    assert!(asked.load(Ordering::Relaxed) > 0);
+    between.folder.write("config/dev.toml", CONFIG);
+    has(&between.expect(0, "plan").out, "2 to delete");
+    between.expect(0, "apply --auto-approve");
+    let so_far = asked.load(Ordering::Relaxed);
+    between.expect(0, "destroy --auto-approve --allow-data-loss");
+    assert_eq!(asked.load(Ordering::Relaxed), so_far, "no object carries the tags any more");
 }
 
 #[test]

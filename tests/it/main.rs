@@ -22,6 +22,7 @@ mod cli_snapshots;
 mod cli_support;
 mod cloudwatch;
 mod comment;
+mod cost;
 mod costexplorer;
 mod databases;
 mod diagram;

@@ -5,6 +5,7 @@
 //! deleted. Topics get immediate messages, email addresses daily or weekly ones. Numbers come back
 //! as strings.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,16 @@ const TAGS: (&str, &str) = (INVALID, "TooManyTagsException");
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("monitors", state.monitors.len()), ("subscriptions", state.subscriptions.len())]
+}
+
+/// The tags of all objects by ARN. They belong to no region, and the Tagging API of one shows them.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &str,
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    let things = state.monitors.iter().chain(&state.subscriptions);
+    let is_home = region == "us-east-1";
+    things.filter(move |_| is_home).map(|(arn, thing)| (arn.clone(), Cow::Borrowed(&thing.tags)))
 }
 
 /// Answers a call.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
-    Answer, Call, Refusal, World, acm, apigateway, cloudwatch, dynamodb, ec2, ecs, elb, events,
-    kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
+    Answer, Call, Refusal, World, acm, apigateway, cloudwatch, costexplorer, dynamodb, ec2, ecs,
+    elb, events, kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -33,6 +33,7 @@ fn everything<'a>(
     let all = dynamodb::all_tags(&world.dynamodb, region)
         .chain(acm::all_tags(&world.acm, region))
         .chain(apigateway::all_tags(&world.apigateway, region))
+        .chain(costexplorer::all_tags(&world.costexplorer, region))
         .chain(elb::all_tags(&world.elb, region))
         .chain(ec2::all_tags(&world.ec2, region))
         .chain(ecs::all_tags(&world.ecs, region))

@@ -43,6 +43,7 @@ pub mod template;
 pub mod text;
 pub mod threat_detection;
 pub mod topics;
+pub mod usage;
 pub mod variables;
 pub mod vpc_links;
 
@@ -188,6 +189,11 @@ pub struct Config {
     /// Checks of one's own by name: `payctl check` runs them beside those that it has for everything.
     #[serde(default)]
     pub checks: BTreeMap<ItemName, checks::Check>,
+    /// What `payctl cost` assumes about a month.
+    #[serde(default)]
+    pub usage: usage::Usage,
+    /// The most that the environment may cost.
+    pub budget: Option<usage::Budget>,
     /// The values that `payctl outputs` shows, by name.
     #[serde(default)]
     pub outputs: BTreeMap<OutputName, Output>,

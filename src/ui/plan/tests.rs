@@ -162,7 +162,7 @@ pub(in crate::ui) fn example() -> Plan {
 
 /// A view without facts of the kinds.
 pub(in crate::ui) fn view(style: Style, detail: Detail, effort: Option<Effort>) -> View<'static> {
-    View { style, detail, effort, kinds: &[], estimate: None }
+    View { style, detail, effort, kinds: &[], estimate: None, cost: None }
 }
 
 const EFFORT: Effort = Effort { calls: 61, elapsed: Duration::from_millis(812) };

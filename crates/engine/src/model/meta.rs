@@ -134,6 +134,8 @@ pub struct Meta {
     pub transient: &'static [(&'static str, &'static str)],
     /// What a check asks beyond that it exists and is ready.
     pub check: Option<Asked>,
+    /// Whether AWS charges for it, for `explain` and the docs.
+    pub pricing: Pricing,
     /// The permissions that its calls need, for policies, `explain` and the docs.
     pub permits: &'static [Permit],
 }
@@ -172,6 +174,17 @@ pub enum Traffic {
     NewConnections,
     /// Calls fail while the change lasts.
     Outage,
+}
+
+/// Whether AWS charges for a kind; sentences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pricing {
+    /// Nobody has said it yet: a test refuses such a kind.
+    Unsaid,
+    /// AWS charges nothing for it, or another kind bears the charge.
+    Free(&'static str),
+    /// What AWS charges for.
+    Charged(&'static str),
 }
 
 /// How a change of an immutable field is carried out.
@@ -234,6 +247,7 @@ impl Meta {
             agreeing_reads: 1,
             transient: &[],
             check: None,
+            pricing: Pricing::Unsaid,
             permits: &[],
         }
     }

@@ -24,6 +24,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -100,6 +101,7 @@ impl Resource for Certificate {
         asked: &["domain", "names"],
         typical: Typical::seconds(70, 5, 5),
         serves: true,
+        pricing: Pricing::Free("AWS charges nothing for a public certificate."),
         ..Meta::new("acm.certificate", "acm", "A certificate of ACM, which DNS records prove.")
     };
 

@@ -12,6 +12,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -54,6 +55,7 @@ impl Resource for ApiKey {
         typical: Typical::seconds(2, 2, 2),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
+        pricing: Pricing::Free("AWS charges nothing for keys."),
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use super::common::{add_tags, delete_execution_logs, incomplete, named, our_apis, remove_tags};
 use super::definition::{Authorizer, Model, Parts, Route, Validator};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use convert::to_live;
@@ -28,10 +29,13 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane, referred};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::Output;
+use payctl_money::Decimal;
+use payctl_money::load::{Driver, Passed};
 
 mod convert;
 mod moves;
@@ -140,6 +144,7 @@ impl Resource for RestApi {
         asked: &["endpoint", "security_policy"],
         typical: Typical::seconds(10, 15, 30),
         serves: true,
+        pricing: Pricing::Free("AWS charges for requests; the stage counts them."),
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",
@@ -153,6 +158,16 @@ impl Resource for RestApi {
 
     fn variants() -> Vec<Self> {
         samples::variants()
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let part = cx.load(Driver::Requests) / Decimal::from(self.routes.len().max(1));
+        let integrations = self.routes.values().filter_map(|route| route.integration.as_ref());
+        let behind = integrations.flat_map(|integration| {
+            let target = integration.link.as_ref().and_then(|link| link.target.as_ref());
+            target.or(integration.uri.as_ref())
+        });
+        behind.flat_map(|behind| to(behind, Driver::Requests, part)).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

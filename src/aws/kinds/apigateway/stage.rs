@@ -17,8 +17,11 @@ use super::common::{
     replace,
 };
 use super::definition::resources;
+use super::rest_api::RestApi;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::logs::costs::logs;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::aws::web::{Answer, Request};
 use convert::{Around, MARK, deployments, to_live};
@@ -28,10 +31,14 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 pub(in crate::aws) mod canary;
 mod convert;
@@ -182,6 +189,10 @@ impl Resource for Stage {
         asked: &["tracing"],
         typical: Typical::seconds(10, 10, 5),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for each request, for the answers that leave AWS, and for the log of \
+             executions.",
+        ),
         ..Meta::new(
             "apigateway.stage",
             "apigateway",
@@ -253,6 +264,39 @@ impl Resource for Stage {
             },
             Self::sample(),
         ]
+    }
+
+    fn begins(&self, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        let routes = cx.target::<RestApi>(&self.api).map_or(0, |(_, api)| api.routes.len());
+        vec![(Driver::Requests, cx.assume.payments_per_month * Decimal::from(routes))]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let requests = cx.load(Driver::Requests);
+        let mut flows = to(&self.api, Driver::Requests, requests);
+        if let Some(log) = &self.access_log {
+            flows.extend(to(&log.group, Driver::Gb, gb(requests * cx.assume.log_kb)));
+        }
+        flows.extend(Costs::each(cx.users("waf.association"), Driver::Requests, requests));
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let requests = cx.load(Driver::Requests);
+        let out = gb(requests * cx.assume.response_kb);
+        let mut charges = vec![
+            Charge::usage("requests", "apigateway.rest", requests),
+            Charge::usage("answers to the internet", "transfer.out", out),
+        ];
+        let logged = |level: &str| self.methods.values().any(|method| method.log_level == level);
+        let executions = match (logged("INFO"), logged("ERROR")) {
+            (true, _) => requests,
+            (false, true) => cx.assume.failures(requests),
+            (false, false) => Decimal::ZERO,
+        };
+        let days = self.execution_log.as_ref().and_then(|log| log.retention_days);
+        charges.extend(logs("log of executions", gb(executions * cx.assume.log_kb), days, cx));
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -17,6 +17,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -68,6 +69,9 @@ impl Resource for VpcLink {
         predicted: &[(Output::Name, "{name}")],
         typical: Typical::seconds(150, 5, 60),
         serves: true,
+        pricing: Pricing::Free(
+            "AWS charges nothing for the link; the load balancer behind it costs.",
+        ),
         ..Meta::new(
             "apigateway.vpc_link",
             "apigateway",

@@ -23,17 +23,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::ec2::launch_template::LaunchTemplate;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -210,6 +215,10 @@ impl Resource for Group {
         typical: Typical::seconds(90, 120, 90),
         serves: true,
         felt: &[("template_version", Traffic::NewConnections), ("max", Traffic::NewConnections)],
+        pricing: Pricing::Charged(
+            "AWS charges for the instances and their disks by the hour, and for two alarms of \
+             each policy.",
+        ),
         ..Meta::new(
             "autoscaling.group",
             "autoscaling",
@@ -281,6 +290,30 @@ impl Resource for Group {
                 ..Self::sample()
             },
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let least = Decimal::from(self.min);
+        let average = match self.desired {
+            Some(desired) => Decimal::from(desired),
+            None => cx.assume.average(least, Decimal::from(self.max)),
+        };
+        let mut charges = Vec::new();
+        if let Some((_, template)) = cx.target::<LaunchTemplate>(&self.template) {
+            let meter = format!("ec2.{}", template.instance_type);
+            let disk = Decimal::from(template.volume.size) * cx.share();
+            let volume = format!("ebs.{}", template.volume.kind);
+            let more = average - least;
+            charges.extend([
+                Charge::fixed("instances", &*meter, least * cx.hours()),
+                Charge::usage("instances by load", &*meter, more * cx.hours()),
+                Charge::fixed("disks", &*volume, least * disk),
+                Charge::usage("disks by load", &*volume, more * disk),
+            ]);
+        }
+        let alarms = Decimal::from(2 * self.policies.len()) * cx.share();
+        charges.push(Charge::fixed("alarms of its policies", "cloudwatch.alarm", alarms));
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

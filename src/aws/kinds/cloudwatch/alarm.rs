@@ -16,17 +16,21 @@ use serde::{Deserialize, Serialize};
 use super::common::{add_tags, remove_tags, tags_of, to_tags};
 pub(crate) use super::metric::{Metric, Operand, Query};
 use super::metric::{metric_of, queries, to_dimensions, to_queries};
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +111,10 @@ impl Resource for Alarm {
         ],
         asked: &["threshold", "periods"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Charged(
+            "AWS charges for each metric that it watches, and three times as much for periods \
+             below a minute.",
+        ),
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 
@@ -166,6 +174,22 @@ impl Resource for Alarm {
             },
             Self { watches: Watches::Math(math), ..sample },
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let metrics: Vec<&Metric> = match &self.watches {
+            Watches::Metric(metric) => vec![metric],
+            Watches::Math(queries) => queries
+                .values()
+                .filter_map(|query| match &query.is {
+                    Operand::Metric(metric) => Some(metric),
+                    Operand::Expression(_) => None,
+                })
+                .collect(),
+        };
+        let is_fast = metrics.iter().any(|metric| metric.period < 60);
+        let meter = if is_fast { "cloudwatch.alarm_high" } else { "cloudwatch.alarm" };
+        vec![Charge::fixed("alarm", meter, Decimal::from(metrics.len()) * cx.share())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -13,16 +13,19 @@ use serde_json::{Value, json};
 
 use super::common::{add_tags, remove_tags, tags_of, to_tags};
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::bill::Charge;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,6 +83,7 @@ impl Resource for Dashboard {
             (Output::Name, "{name}"),
         ],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Charged("AWS charges for each dashboard."),
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
 
@@ -105,6 +109,10 @@ impl Resource for Dashboard {
         both.body["widgets"][0]["y"] = 2.into();
         both.body["widgets"].as_array_mut().expect("a list").push(text.clone());
         vec![both, Self { body: json!({ "widgets": [text] }), ..Self::sample() }]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![Charge::fixed("dashboard", "cloudwatch.dashboard", cx.share())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -15,12 +15,14 @@ use aws_sdk_costexplorer::types::{
 use futures::future::{join, try_join_all};
 use serde::{Deserialize, Serialize};
 
+use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -78,10 +80,9 @@ impl Resource for AnomalyMonitor {
             "An account has one monitor of all services. payctl shares one that AWS or others \
              created, and does not change or delete it.",
             "A monitor can only use activated cost allocation tags.",
-            "AWS may charge 0.01 US dollars for each request to Cost Explorer. A plan makes one \
-             request for each of its kinds, even if the config does not use them: otherwise \
-             payctl could not find remaining objects. payctl ignores a denied request if the \
-             config does not use the kind.",
+            "AWS charges 0.01 US dollars for each request to Cost Explorer. A plan makes requests only \
+             if the config wants the kind, or if an object carries the tags of the environment. \
+             The tags cost nothing, but AWS may show them some minutes late.",
             "Detection starts about a day after the monitor was created, and needs ten days of \
              costs.",
         ],
@@ -115,6 +116,10 @@ impl Resource for AnomalyMonitor {
         predicted: &[(Output::Name, "{name}")],
         asked: &["watches"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Free(
+            "AWS charges nothing for the monitor, and 0.01 US dollars for each request to \
+             Cost Explorer.",
+        ),
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 
@@ -127,6 +132,9 @@ impl Resource for AnomalyMonitor {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        if !common::may_exist(cx).await {
+            return Ok(Vec::new());
+        }
         let monitors = list(cx.aws, None).await?;
         let wanted = cx.wanted.iter().find(|(name, _)| name.ends_with(SERVICES));
         let found = monitors.into_iter().filter_map(|monitor| {

@@ -15,6 +15,7 @@ use futures::future::{join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::anomaly_monitor::{add_tags, remove_tags, tags_of, to_tag};
+use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -22,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -87,10 +89,9 @@ impl Resource for AnomalySubscription {
              a day or week.",
             "The policy of the topic must allow costalerts.amazonaws.com; an e-mail address must \
              be confirmed.",
-            "AWS may charge 0.01 US dollars for each request to Cost Explorer. A plan makes one \
-             request for each of its kinds, even if the config does not use them: otherwise \
-             payctl could not find remaining objects. payctl ignores a denied request if the \
-             config does not use the kind.",
+            "AWS charges 0.01 US dollars for each request to Cost Explorer. A plan makes requests only \
+             if the config wants the kind, or if an object carries the tags of the environment. \
+             The tags cost nothing, but AWS may show them some minutes late.",
         ],
         replace: Replace::DeleteFirst,
         can_duplicate: true,
@@ -123,6 +124,10 @@ impl Resource for AnomalySubscription {
         predicted: &[(Output::Name, "{name}")],
         asked: &["threshold", "frequency"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Free(
+            "AWS charges nothing for the subscription, and 0.01 US dollars for each request \
+             to Cost Explorer.",
+        ),
         ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 
@@ -154,6 +159,9 @@ impl Resource for AnomalySubscription {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
+        if !common::may_exist(cx).await {
+            return Ok(Vec::new());
+        }
         let listed = list(cx.aws, None).await?;
         let found = listed.into_iter().filter(|one| cx.is_candidate(&one.subscription_name));
         let found = found.map(|found| async move {

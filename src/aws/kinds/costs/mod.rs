@@ -2,3 +2,4 @@
 
 pub(crate) mod anomaly_monitor;
 pub(crate) mod anomaly_subscription;
+mod common;

@@ -22,17 +22,23 @@ use futures::try_join;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::tables::Stream;
+use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 use read::{describe, tags_of};
 
 /// See the module.
@@ -269,6 +275,10 @@ impl Resource for Table {
         asked: &["partition_key", "billing", "point_in_time_recovery"],
         typical: Typical::seconds(10, 15, 10),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for requests or for reserved capacity by the hour, for storage, and \
+             for backups.",
+        ),
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 
@@ -330,6 +340,64 @@ impl Resource for Table {
         scaled.point_in_time_recovery = false;
 
         vec![grown, provisioned, scaled, Self::sample()]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] = &[
+        ("dynamodb:BatchGetItem", Driver::Reads),
+        ("dynamodb:BatchWriteItem", Driver::Writes),
+        ("dynamodb:DeleteItem", Driver::Writes),
+        ("dynamodb:GetItem", Driver::Reads),
+        ("dynamodb:PutItem", Driver::Writes),
+        ("dynamodb:Query", Driver::Reads),
+        ("dynamodb:Scan", Driver::Reads),
+        ("dynamodb:UpdateItem", Driver::Writes),
+    ];
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let readers = cx.users("lambda.event_source");
+        let mut flows = Costs::each(readers, Driver::Messages, cx.load(Driver::Writes));
+        if let Encryption::Kms(key) = &self.encryption {
+            flows.extend(to(key, Driver::Users, Decimal::ONE));
+        }
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let item = cx.assume.item_kb;
+        // A unit writes 1 KB, or reads 4 KB; half a unit reads them eventually consistent.
+        let (write, read) = (item.ceil(), (item / Decimal::from(4)).ceil() / Decimal::TWO);
+        let copies = Decimal::from(1 + self.indexes.len());
+        let writes = cx.load(Driver::Writes);
+        let mut charges = match &self.billing {
+            Billing::OnDemand => vec![
+                Charge::usage("writes", "dynamodb.write_requests", writes * write * copies),
+                Charge::usage("reads", "dynamodb.read_requests", cx.load(Driver::Reads) * read),
+            ],
+            Billing::Provisioned(own) => {
+                let all = || {
+                    let indexes = self.indexes.values().filter_map(|index| index.capacity.as_ref());
+                    indexes.chain([own])
+                };
+                let units = |of: fn(&Capacity) -> u32| -> Decimal {
+                    all().map(|capacity| Decimal::from(of(capacity))).sum::<Decimal>() * cx.hours()
+                };
+                vec![
+                    Charge::fixed(
+                        "write capacity",
+                        "dynamodb.write_capacity",
+                        units(|of| of.write),
+                    ),
+                    Charge::fixed("read capacity", "dynamodb.read_capacity", units(|of| of.read)),
+                ]
+            }
+        };
+        let written = gb(writes * item) * cx.assume.months_kept(None);
+        let stored = cx.known(Driver::StoredGb).unwrap_or(written);
+        charges.push(Charge::usage("storage", "dynamodb.storage", stored * copies));
+        if self.point_in_time_recovery {
+            charges.push(Charge::usage("point-in-time recovery", "dynamodb.pitr", stored));
+        }
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -11,15 +11,18 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
+use payctl_money::bill::Charge;
 
 /// An elastic IP address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +56,9 @@ impl Resource for ElasticIp {
         section: "network",
         typical: Typical::seconds(2, 1, 2),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for each public address by the hour, in use or not.",
+        ),
         ..Meta::new("ec2.elastic_ip", "ec2", "A static public IPv4 address.")
     };
 
@@ -62,6 +68,10 @@ impl Resource for ElasticIp {
 
     fn variants() -> Vec<Self> {
         vec![]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![Charge::fixed("public address", "ipv4.hours", cx.hours())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

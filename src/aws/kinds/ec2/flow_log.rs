@@ -15,17 +15,23 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::logs::costs::delivery;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 /// A flow log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +85,7 @@ impl Resource for FlowLog {
         section: "network",
         asked: &["traffic", "interval"],
         typical: Typical::seconds(5, 1, 2),
+        pricing: Pricing::Charged("AWS charges for the records that it delivers."),
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 
@@ -95,6 +102,19 @@ impl Resource for FlowLog {
 
     fn variants() -> Vec<Self> {
         Vec::new()
+    }
+
+    fn begins(&self, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        vec![(Driver::Gb, gb(cx.assume.payments_per_month * cx.assume.log_kb))]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        to(&self.destination, Driver::DeliveredGb, cx.load(Driver::Gb))
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let meter = delivery(&self.destination);
+        vec![Charge::usage("flow records", meter, cx.load(Driver::Gb))]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -21,6 +21,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -78,6 +79,9 @@ impl Resource for GatewayEndpoint {
         typical: Typical::seconds(5, 5, 70),
         serves: true,
         felt: &[("route_tables", Traffic::NewConnections), ("policy", Traffic::NewConnections)],
+        pricing: Pricing::Free(
+            "AWS charges nothing for gateway endpoints, nor for the data through them.",
+        ),
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

@@ -24,17 +24,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::common;
+use super::subnet::Subnet;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
 
 /// An instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +67,9 @@ pub(crate) struct Instance {
 
 /// The root device of Amazon's own Linux images.
 const ROOT: &str = "/dev/xvda";
+
+/// The size of that device, in GB.
+const ROOT_GB: u32 = 8;
 
 impl Resource for Instance {
     const META: Meta = Meta {
@@ -128,6 +136,9 @@ impl Resource for Instance {
             ("groups", Traffic::NewConnections),
             ("source_dest_check", Traffic::NewConnections),
         ],
+        pricing: Pricing::Charged(
+            "AWS charges for the instance and its disk by the hour, and for a public address.",
+        ),
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };
 
@@ -151,6 +162,18 @@ impl Resource for Instance {
 
     fn variants() -> Vec<Self> {
         vec![Self { source_dest_check: true, ..Self::sample() }]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let mut charges = vec![
+            Charge::fixed("instance", format!("ec2.{}", self.instance_type), cx.hours()),
+            Charge::fixed("disk", "ebs.gp3", Decimal::from(ROOT_GB) * cx.share()),
+        ];
+        let subnet = cx.target::<Subnet>(&self.subnet);
+        if subnet.is_some_and(|(_, subnet)| subnet.public_addresses) {
+            charges.push(Charge::fixed("public address", "ipv4.hours", cx.hours()));
+        }
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

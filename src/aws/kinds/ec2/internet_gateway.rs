@@ -20,6 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -85,6 +86,10 @@ impl Resource for InternetGateway {
         typical: Typical::seconds(3, 3, 3),
         serves: true,
         felt: &[("attached", Traffic::Outage)],
+        pricing: Pricing::Free(
+            "AWS charges nothing for the gateway; what sends data to the internet bears that \
+             charge.",
+        ),
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

@@ -29,6 +29,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -131,6 +132,7 @@ impl Resource for LaunchTemplate {
         predicted: &[(Output::Name, "{name}")],
         asked: &["instance_type", "token_required"],
         typical: Typical::seconds(2, 2, 2),
+        pricing: Pricing::Free("AWS charges nothing for templates."),
         ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 

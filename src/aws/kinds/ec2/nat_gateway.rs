@@ -14,16 +14,20 @@ use serde_json::Value;
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::bill::Charge;
+use payctl_money::load::Driver;
 
 /// A NAT gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +70,9 @@ impl Resource for NatGateway {
         section: "network",
         typical: Typical::seconds(110, 1, 70),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for the gateway by the hour, and for all data through it.",
+        ),
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };
 
@@ -78,6 +85,13 @@ impl Resource for NatGateway {
 
     fn variants() -> Vec<Self> {
         vec![]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![
+            Charge::fixed("NAT gateway", "nat.hours", cx.hours()),
+            Charge::usage("data through NAT", "nat.gb", cx.load(Driver::NatGb)),
+        ]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

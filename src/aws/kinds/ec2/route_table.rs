@@ -18,16 +18,19 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Passed};
 use routes::{create_route, delete_route, replace_route, route};
 
 mod routes;
@@ -123,6 +126,7 @@ impl Resource for RouteTable {
         typical: Typical::seconds(3, 3, 3),
         serves: true,
         felt: &[("routes", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
+        pricing: Pricing::Free("AWS charges nothing for routes."),
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 
@@ -146,6 +150,14 @@ impl Resource for RouteTable {
             Self { routes: elsewhere, ..Self::sample() },
             Self { routes: BTreeMap::new(), subnets: BTreeSet::new(), ..Self::sample() },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let gateways = self.routes.values().filter_map(|route| match route {
+            Route::NatGateway(gateway) => Some(gateway),
+            Route::InternetGateway(_) | Route::Interface(_) | Route::Other(_) => None,
+        });
+        gateways.flat_map(|gateway| to(gateway, Driver::NatGb, cx.load(Driver::NatGb))).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

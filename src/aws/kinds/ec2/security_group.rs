@@ -17,6 +17,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -75,6 +76,7 @@ impl Resource for SecurityGroup {
         asked: &["description"],
         typical: Typical::seconds(3, 1, 5),
         serves: true,
+        pricing: Pricing::Free("AWS charges nothing for security groups."),
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

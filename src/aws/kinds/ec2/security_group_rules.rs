@@ -24,6 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -83,6 +84,7 @@ impl Resource for Rules {
         typical: Typical::seconds(2, 2, 2),
         serves: true,
         felt: &[("rules", Traffic::NewConnections)],
+        pricing: Pricing::Free("AWS charges nothing for rules."),
         ..Meta::new("ec2.security_group_rules", "ec2", "All rules of one security group.")
     };
 

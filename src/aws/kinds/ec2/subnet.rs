@@ -12,16 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Passed};
 
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +77,7 @@ impl Resource for Subnet {
         asked: &["cidr", "zone", "public_addresses"],
         typical: Typical::seconds(3, 2, 5),
         serves: true,
+        pricing: Pricing::Free("AWS charges nothing for subnets."),
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 
@@ -88,6 +92,10 @@ impl Resource for Subnet {
 
     fn variants() -> Vec<Self> {
         vec![Self { public_addresses: false, ..Self::sample() }]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        Costs::each(cx.users("ec2.route_table"), Driver::NatGb, cx.load(Driver::NatGb))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

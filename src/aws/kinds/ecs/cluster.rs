@@ -15,14 +15,18 @@ use serde::{Deserialize, Serialize};
 
 use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
 
 /// A cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,6 +65,11 @@ impl Insights {
 
 /// How many clusters one call describes.
 const BATCH: usize = 100;
+
+/// How many metrics Container Insights keeps of a cluster, and of each service with its tasks. AWS's
+/// list of them is the source; with `enhanced` there are more, by task.
+const METRICS: u32 = 11;
+const METRICS_OF_SERVICE: u32 = 21;
 
 impl Resource for Cluster {
     const META: Meta = Meta {
@@ -106,6 +115,9 @@ impl Resource for Cluster {
         asked: &["insights", "capacity_providers"],
         typical: Typical::seconds(10, 5, 10),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for the metrics of Container Insights; the services bear the tasks.",
+        ),
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 
@@ -124,6 +136,15 @@ impl Resource for Cluster {
             Self { insights: Insights::Enhanced, capacity_providers: both, ..Self::sample() },
             Self::sample(),
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        if self.insights == Insights::Disabled {
+            return Vec::new();
+        }
+        let services = Decimal::from(cx.users("ecs.service").len());
+        let metrics = Decimal::from(METRICS) + Decimal::from(METRICS_OF_SERVICE) * services;
+        vec![Charge::fixed("Container Insights", "cloudwatch.metric", metrics * cx.share())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

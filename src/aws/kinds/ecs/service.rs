@@ -20,18 +20,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
+use super::task_definition::TaskDefinition;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::scaling::target::Target as Scaling;
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::services::ContainerArchitecture;
 use crate::words::services::{PropagateTags, Stage, Strategy};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 /// A service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -173,6 +181,9 @@ pub(crate) struct Hook {
 /// How many services one call describes.
 const BATCH: usize = 10;
 
+/// The disk of a task that costs nothing, in GB.
+const FREE_DISK: u32 = 20;
+
 impl Resource for Service {
     const META: Meta = Meta {
         drawn: Drawn::a_box(Lane::Compute, "container", "service").with(flows),
@@ -233,6 +244,10 @@ impl Resource for Service {
         typical: Typical::seconds(120, 120, 60),
         serves: true,
         felt: &[("subnets", Traffic::NewConnections), ("security_groups", Traffic::NewConnections)],
+        pricing: Pricing::Charged(
+            "AWS charges for the CPU, the memory and the disk of its tasks by the hour, and \
+             for public addresses.",
+        ),
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 
@@ -312,6 +327,57 @@ impl Resource for Service {
             Self { deployment: shifted(Strategy::BlueGreen, 30, None), ..Self::sample() },
             Self::sample(),
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let requests = cx.load(Driver::Requests);
+        let mut flows = to(&self.task_definition, Driver::Requests, requests);
+        let subnets =
+            self.subnets.iter().flat_map(|subnet| to(subnet, Driver::NatGb, Decimal::ONE));
+        let subnets = subnets.map(|flow| flow.to).collect();
+        flows.extend(Costs::split(subnets, Driver::NatGb, gb(requests * cx.assume.nat_kb)));
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let Some((_, task)) = cx.target::<TaskDefinition>(&self.task_definition) else {
+            return Vec::new();
+        };
+        let scaling = cx.users(Scaling::META.kind);
+        let scaling = scaling.iter().find_map(|address| cx.spec::<Scaling>(address));
+        let (least, average) = match scaling {
+            Some(scaling) => {
+                let least = Decimal::from(scaling.min);
+                (least, cx.assume.average(least, Decimal::from(scaling.max)))
+            }
+            None => {
+                let tasks = Decimal::from(self.desired.or(self.initial).unwrap_or(1));
+                (tasks, tasks)
+            }
+        };
+        let arch = match task.architecture {
+            ContainerArchitecture::X86 => "x86_64",
+            ContainerArchitecture::Arm64 => "arm64",
+        };
+        let cpu = Decimal::from(task.cpu) / Decimal::from(1024) * cx.hours();
+        let memory = Decimal::from(task.memory) / Decimal::from(1024) * cx.hours();
+        let disk = Decimal::from(task.storage.saturating_sub(FREE_DISK)) * cx.hours();
+        let more = average - least;
+        let mut charges = vec![
+            Charge::fixed("CPU of tasks", format!("fargate.vcpu.{arch}"), least * cpu),
+            Charge::usage("CPU of tasks by load", format!("fargate.vcpu.{arch}"), more * cpu),
+            Charge::fixed("memory of tasks", format!("fargate.gb.{arch}"), least * memory),
+            Charge::usage("memory of tasks by load", format!("fargate.gb.{arch}"), more * memory),
+            Charge::fixed("disks of tasks", "fargate.disk", least * disk),
+            Charge::usage("disks of tasks by load", "fargate.disk", more * disk),
+        ];
+        if self.public_ip {
+            charges.extend([
+                Charge::fixed("public addresses", "ipv4.hours", least * cx.hours()),
+                Charge::usage("public addresses by load", "ipv4.hours", more * cx.hours()),
+            ]);
+        }
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

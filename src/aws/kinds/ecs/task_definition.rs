@@ -18,6 +18,7 @@ use serde_json::Value;
 
 use self::revisions::{newest, retire, revisions};
 use super::common::{add_tags, named, remove_tags};
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::op;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::services::ContainerArchitecture;
@@ -25,9 +26,11 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_money::load::{Driver, Passed, gb};
 
 /// A task definition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -204,6 +207,7 @@ impl Resource for TaskDefinition {
         predicted: &[(Output::Name, "{name}")],
         asked: &["cpu", "memory"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Free("AWS charges for tasks; the service counts them."),
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 
@@ -302,6 +306,22 @@ impl Resource for TaskDefinition {
             },
             sample,
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let requests = cx.load(Driver::Requests);
+        let role = self.task_role.iter();
+        let mut flows: Vec<_> = role.flat_map(|role| to(role, Driver::Calls, requests)).collect();
+        for container in self.containers.values() {
+            if let Some(log) = &container.logs {
+                flows.extend(to(&log.group, Driver::Gb, gb(requests * cx.assume.log_kb)));
+            }
+            // A container talks to the database whose address it gets.
+            let texts = container.environment.values();
+            let databases = texts.flat_map(|text| to(text, Driver::Reads, requests));
+            flows.extend(databases.filter(|flow| flow.to.kind == "rds.cluster"));
+        }
+        flows
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

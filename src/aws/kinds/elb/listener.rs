@@ -21,16 +21,20 @@ use self::convert::to_live;
 pub(crate) use self::moved::Mover;
 use super::{common, load_balancer};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_money::Decimal;
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +124,18 @@ pub(crate) struct Respond {
     pub body: String,
 }
 
+/// The requests that an action leads on, by the weights of its targets.
+pub(crate) fn forwarded(action: &Action, requests: Decimal) -> Vec<Passed<Address>> {
+    let Action::Forward(forward) = action else { return Vec::new() };
+    let all: Decimal = forward.targets.iter().map(|share| Decimal::from(share.weight)).sum();
+    let all = if all.is_zero() { Decimal::ONE } else { all };
+    let shares = forward.targets.iter();
+    let flows = shares.flat_map(|share| {
+        to(&share.group, Driver::Requests, requests * Decimal::from(share.weight) / all)
+    });
+    flows.collect()
+}
+
 impl Resource for Listener {
     const META: Meta = Meta {
         drawn: Drawn::badge("door", "listener", &["load_balancer"]).with(flows),
@@ -188,6 +204,7 @@ impl Resource for Listener {
             ("port", Traffic::Outage),
             ("protocol", Traffic::Outage),
         ],
+        pricing: Pricing::Free("AWS charges for the load balancer."),
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",
@@ -241,6 +258,16 @@ impl Resource for Listener {
             secure.clone(),
             Self { other_certificates: Some(BTreeSet::from([certificate("8")])), ..secure },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        // Each rule, and the default if it leads to targets, gets the same part.
+        let rules = cx.users("elb.listener_rule");
+        let default = usize::from(matches!(self.action, Action::Forward(_)));
+        let part = cx.load(Driver::Requests) / Decimal::from((rules.len() + default).max(1));
+        let mut flows = forwarded(&self.action, part);
+        flows.extend(Costs::each(rules, Driver::Requests, part));
+        flows
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -18,18 +18,21 @@ use serde_json::Value;
 
 use self::convert::to_live;
 use super::common;
-use super::listener::{self, Action, Forward, Mover, Redirect, Respond, Share, moved};
+use super::listener::{self, Action, Forward, Mover, Redirect, Respond, Share, forwarded, moved};
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_money::load::{Driver, Passed};
 
 /// The last priority.
 const LAST: u16 = 50_000;
@@ -163,6 +166,7 @@ impl Resource for ListenerRule {
         typical: Typical::seconds(2, 2, 2),
         serves: true,
         felt: &[("conditions", Traffic::NewConnections)],
+        pricing: Pricing::Free("AWS charges for the load balancer."),
         ..Meta::new(
             "elb.listener_rule",
             "elasticloadbalancing",
@@ -219,6 +223,10 @@ impl Resource for ListenerRule {
                 ..Self::sample()
             },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        forwarded(&self.action, cx.load(Driver::Requests))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

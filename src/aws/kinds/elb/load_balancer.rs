@@ -23,6 +23,7 @@ use serde_json::Value;
 use self::convert::{PROTECTION, changes, going, metric, to_live};
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -30,9 +31,13 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,6 +159,10 @@ impl Resource for LoadBalancer {
         typical: Typical::seconds(130, 5, 20).lingering(60),
         serves: true,
         felt: &[("groups", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
+        pricing: Pricing::Charged(
+            "AWS charges by the hour, for the units of load, and for public addresses and \
+             answers to the internet.",
+        ),
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",
@@ -187,6 +196,44 @@ impl Resource for LoadBalancer {
             Self { access_log: Some(log), drop_invalid_headers: Some(false), ..Self::sample() },
             Self { deletion_protection: true, ..Self::sample() },
         ]
+    }
+
+    fn begins(&self, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        let is_open = self.scheme == "internet-facing";
+        let payments = cx.assume.payments_per_month;
+        vec![(Driver::Requests, if is_open { payments } else { Decimal::ZERO })]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let requests = cx.load(Driver::Requests);
+        let mut flows = Costs::split(cx.users("elb.listener"), Driver::Requests, requests);
+        flows.extend(Costs::each(cx.users("waf.association"), Driver::Requests, requests));
+        if let Some(log) = &self.access_log {
+            let written = gb(requests * cx.assume.log_kb);
+            flows.extend(to(&log.bucket, Driver::DeliveredGb, written));
+        }
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let requests = cx.load(Driver::Requests);
+        let data = gb(requests * (cx.assume.request_kb + cx.assume.response_kb));
+        // A unit is a GB in an hour, or 25 new connections in a second.
+        let units = data.max(requests / Decimal::from(25 * 3600));
+        let lb = if self.kind == "network" { "nlb" } else { "alb" };
+        let mut charges = vec![
+            Charge::fixed("load balancer", format!("{lb}.hours"), cx.hours()),
+            Charge::usage("units of load", format!("{lb}.lcu"), units),
+        ];
+        if self.scheme == "internet-facing" {
+            let addresses = Decimal::from(self.subnets.len()) * cx.hours();
+            let out = gb(requests * cx.assume.response_kb);
+            charges.extend([
+                Charge::fixed("public addresses", "ipv4.hours", addresses),
+                Charge::usage("answers to the internet", "transfer.out", out),
+            ]);
+        }
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -17,15 +17,18 @@ use serde_json::Value;
 use super::common;
 use super::target_group::{self, TargetGroup};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Passed};
 
 /// A registration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,6 +85,7 @@ impl Resource for Target {
         part_of: &["group", "function"],
         typical: Typical::seconds(20, 1, 5),
         serves: true,
+        pricing: Pricing::Free("AWS charges for the load balancer."),
         ..Meta::new(
             "elb.target",
             "elasticloadbalancing",
@@ -101,6 +105,10 @@ impl Resource for Target {
 
     fn variants() -> Vec<Self> {
         Vec::new()
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        to(&self.function, Driver::Requests, cx.load(Driver::Requests))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -19,16 +19,19 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,6 +164,7 @@ impl Resource for TargetGroup {
         typical: Typical::seconds(2, 2, 5),
         serves: true,
         felt: &[("stickiness", Traffic::NewConnections)],
+        pricing: Pricing::Free("AWS charges for the load balancer."),
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",
@@ -213,6 +217,12 @@ impl Resource for TargetGroup {
                 ..Self::sample()
             },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let users = ["autoscaling.group", "ecs.service", "elb.target"];
+        let users = users.into_iter().flat_map(|kind| cx.users(kind)).collect();
+        Costs::split(users, Driver::Requests, cx.load(Driver::Requests))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

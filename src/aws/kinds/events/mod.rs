@@ -1,3 +1,4 @@
 //! EventBridge.
 
 pub(crate) mod rule;
+mod schedule;

@@ -16,17 +16,23 @@ use futures::future::{join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::schedule;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, listed, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane, schedule};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// A rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +92,12 @@ pub(crate) const RETRIES: i32 = 185;
 /// The same, in seconds.
 pub(crate) const MAX_AGE: i32 = 86_400;
 
+/// Whether a pattern waits for events that AWS charges for: those of a source that is not AWS's own.
+fn is_own(pattern: &Value) -> bool {
+    let sources = pattern["source"].as_array().into_iter().flatten();
+    sources.filter_map(Value::as_str).any(|source| !source.starts_with("aws."))
+}
+
 impl Resource for Rule {
     const META: Meta = Meta {
         drawn: Drawn::a_box(Lane::Entry, "event", "event rule").with(flows),
@@ -135,6 +147,9 @@ impl Resource for Rule {
         typical: Typical::seconds(2, 2, 2),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
+        pricing: Pricing::Charged(
+            "AWS charges for events of your own; schedules and events of AWS cost nothing.",
+        ),
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 
@@ -191,6 +206,27 @@ impl Resource for Rule {
             },
             Self { targets: BTreeMap::new(), ..sample },
         ]
+    }
+
+    fn begins(&self, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        let runs = match (&self.schedule, &self.pattern) {
+            (Some(schedule), _) => schedule::runs(schedule) * cx.share(),
+            (None, Some(pattern)) if is_own(pattern) => cx.assume.payments_per_month,
+            (None, _) => Decimal::ZERO,
+        };
+        vec![(Driver::Messages, if self.enabled { runs } else { Decimal::ZERO })]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let messages = cx.load(Driver::Messages);
+        let targets = self.targets.values();
+        targets.flat_map(|target| to(&target.arn, Driver::Messages, messages)).collect()
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let own = self.pattern.as_ref().filter(|pattern| is_own(pattern));
+        let events = own.map(|_| cx.load(Driver::Messages));
+        events.map(|events| Charge::usage("events", "events.custom", events)).into_iter().collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

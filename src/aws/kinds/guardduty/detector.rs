@@ -16,15 +16,20 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, gb};
 
 /// A detector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +54,9 @@ const PLANS: &[&str] = &[
 
 /// Features that every detector has and that cannot be turned off.
 const FOUNDATION: &[&str] = &["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
+
+/// How many management events an account with one environment has in an hour, about.
+const EVENTS_PER_HOUR: u32 = 20;
 
 impl Resource for Detector {
     const META: Meta = Meta {
@@ -85,6 +93,7 @@ impl Resource for Detector {
         section: "threat_detection",
         asked: &["frequency"],
         typical: Typical::seconds(5, 2, 2),
+        pricing: Pricing::Charged("AWS charges for the events and the flow records that it reads."),
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 
@@ -98,6 +107,18 @@ impl Resource for Detector {
             Self { frequency: "SIX_HOURS".into(), ..Self::sample() },
             Self { features: features.into(), ..Self::sample() },
             Self::sample(),
+        ]
+    }
+
+    fn begins(&self, cx: &Costs<'_>) -> Vec<(Driver, Decimal)> {
+        let gb = gb(cx.assume.payments_per_month * cx.assume.log_kb);
+        vec![(Driver::Messages, Decimal::from(EVENTS_PER_HOUR) * cx.hours()), (Driver::Gb, gb)]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![
+            Charge::usage("management events", "guardduty.events", cx.load(Driver::Messages)),
+            Charge::usage("flow and DNS records", "guardduty.gb", cx.load(Driver::Gb)),
         ]
     }
 

@@ -18,6 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -87,6 +88,7 @@ impl Resource for InstanceProfile {
         typical: Typical::seconds(10, 5, 3),
         serves: true,
         felt: &[("role", Traffic::NewConnections)],
+        pricing: Pricing::Free("AWS charges nothing for IAM."),
         ..Meta::new("iam.instance_profile", "iam", "An instance profile with its role.")
     };
 

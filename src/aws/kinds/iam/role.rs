@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
@@ -24,11 +25,18 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
+use payctl_engine::model::naming::NameRule;
+use payctl_engine::model::permit::Permit;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::{SizeLimit, characters_of_all};
+use payctl_engine::model::size::{SizeLimit, characters_of_all};
+use payctl_engine::model::text::Text;
+use payctl_engine::model::text::each_ref;
 use payctl_engine::model::text::{Output, Text};
+use payctl_money::load::{Driver, Passed};
 use read::{describe, inline_names, managed, one_by_one, profiles};
 
 /// See the module.
@@ -157,6 +165,7 @@ impl Resource for Role {
         asked: &["managed", "max_session"],
         typical: Typical::seconds(10, 2, 2),
         serves: true,
+        pricing: Pricing::Free("AWS charges nothing for IAM."),
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
     };
 
@@ -201,6 +210,24 @@ impl Resource for Role {
             },
             Self::sample(),
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        // Whoever has the role makes one call of each sort that it allows: one read and one write of a table.
+        let calls = cx.load(Driver::Calls);
+        let mut driven = BTreeSet::new();
+        let statements = self.inline.values().flat_map(Document::statements);
+        for statement in statements.filter(|statement| statement["Effect"] == "Allow") {
+            let actions = statement["Action"].as_array().into_iter().flatten();
+            let actions: Vec<&str> = actions.filter_map(Value::as_str).collect();
+            each_ref(&statement["Resource"], &mut |reference| {
+                let to = &reference.to;
+                let drivers = actions.iter().filter_map(|action| cx.driven(to, action));
+                driven.extend(drivers.map(|driver| (to.clone(), driver)));
+            });
+        }
+        let flow = |(to, driver)| Passed { to, driver, quantity: calls };
+        driven.into_iter().map(flow).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -13,18 +13,23 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::Output;
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::Driver;
 
 mod read;
 
@@ -160,6 +165,10 @@ impl Resource for Key {
         typical: Typical::seconds(5, 2, 2),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
+        pricing: Pricing::Charged(
+            "AWS charges for each key by the month, and for requests. It adds a dollar for \
+             each of the first two rotations, which payctl does not count.",
+        ),
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };
 
@@ -192,6 +201,15 @@ impl Resource for Key {
                 ..Self::sample()
             },
             Self { rotation: false, ..Self::sample() },
+        ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        // Services ask for a data key and use it for five minutes.
+        let requests = cx.load(Driver::Users) * Decimal::from(12) * cx.hours();
+        vec![
+            Charge::fixed("key", "kms.key", cx.share()),
+            Charge::usage("requests", "kms.requests", requests),
         ]
     }
 

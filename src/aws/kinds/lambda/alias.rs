@@ -28,15 +28,20 @@ use super::common;
 use super::function::Function;
 use super::release::Release;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing};
 use payctl_engine::model::meta::{Meta, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// An alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -201,6 +206,10 @@ impl Resource for Alias {
         asked: &["provisioned"],
         typical: Typical::seconds(3, 3, 1),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for provisioned concurrency by the second; the function bears the \
+             runs.",
+        ),
         ..Meta::new(
             "lambda.alias",
             "lambda",
@@ -224,6 +233,19 @@ impl Resource for Alias {
             last.provisioned = Some(3);
         }
         all
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        to(&self.function, Driver::Calls, common::runs(cx))
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let Some((_, function)) = cx.target::<Function>(&self.function) else { return Vec::new() };
+        let memory = Decimal::from(function.memory) / Decimal::from(1024);
+        let ready = Decimal::from(self.provisioned.unwrap_or(0));
+        let seconds = cx.hours() * Decimal::from(3600);
+        let meter = format!("lambda.provisioned.{}", function.architecture);
+        vec![Charge::fixed("provisioned concurrency", meter, ready * memory * seconds)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -9,10 +9,13 @@ use aws_sdk_lambda::types::{AliasConfiguration, FunctionConfiguration};
 use futures::future::FutureExt;
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, listed, op};
 use crate::aws::resource::Survey;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_money::Decimal;
+use payctl_money::load::Driver;
 
 /// Lambda does not know a new role, its policies and its key at once. Another function may first
 /// have to give up the concurrency that this one reserves.
@@ -24,6 +27,11 @@ pub(super) const TRANSIENT: &[(&str, &str)] = &[
     ("InvalidParameterValueException", "less than Function timeout"),
     ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
 ];
+
+/// How often a function runs: each request, call and message runs it.
+pub(super) fn runs(cx: &Costs<'_>) -> Decimal {
+    [Driver::Requests, Driver::Calls, Driver::Messages].map(|driver| cx.load(driver)).iter().sum()
+}
 
 /// The names of the functions that this environment may own.
 pub(super) async fn candidates(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {

@@ -16,16 +16,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::common;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing};
 use payctl_engine::model::meta::{Meta, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Ref, Text};
+use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::load::{Driver, Passed};
 
 /// A source of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +100,7 @@ impl Resource for EventSource {
         typical: Typical::seconds(10, 10, 10),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
+        pricing: Pricing::Free("AWS charges nothing for the mapping; the queue bears the polls."),
         ..Meta::new(
             "lambda.event_source",
             "lambda",
@@ -123,6 +129,11 @@ impl Resource for EventSource {
             Self { batch_size: 100, window: 5, max_concurrency: Some(2), ..Self::sample() },
             Self { enabled: false, report_failures: false, ..Self::sample() },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let runs = if self.enabled { cx.load(Driver::Messages) } else { Decimal::ZERO };
+        to(&self.function, Driver::Calls, runs)
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -27,12 +28,16 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 mod convert;
 
@@ -185,6 +190,10 @@ impl Resource for Function {
         asked: &["runtime", "memory", "timeout"],
         typical: Typical::seconds(20, 15, 5).lingering(1200),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for requests, for memory by the millisecond, and for disk beyond 512 \
+             MB.",
+        ),
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 
@@ -240,6 +249,40 @@ impl Resource for Function {
                 ..Self::sample()
             },
             Self::sample(),
+        ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let runs = common::runs(cx);
+        let mut flows = to(&self.role, Driver::Calls, runs);
+        let group = cx.named("logs.log_group", &format!("/aws/lambda/{}", self.name));
+        let logged = gb(runs * cx.assume.log_kb);
+        flows.extend(group.map(|to| Passed { to, driver: Driver::Gb, quantity: logged }));
+        if let Some(network) = &self.network {
+            let subnets = network.subnets.iter();
+            let subnets = subnets.flat_map(|subnet| to(subnet, Driver::NatGb, Decimal::ONE));
+            let subnets = subnets.map(|flow| flow.to).collect();
+            flows.extend(Costs::split(subnets, Driver::NatGb, gb(runs * cx.assume.nat_kb)));
+        }
+        let failed = cx.assume.failures(runs);
+        flows.extend(self.dead_letter.iter().flat_map(|dead| to(dead, Driver::Messages, failed)));
+        flows.extend(
+            self.environment_key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)),
+        );
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let runs = common::runs(cx);
+        let ms = cx.known(Driver::Milliseconds).unwrap_or(cx.assume.function_ms);
+        let seconds = runs * ms / Decimal::ONE_THOUSAND;
+        let memory = Decimal::from(self.memory) / Decimal::from(1024);
+        let disk = Decimal::from(self.disk.saturating_sub(512)) / Decimal::from(1024);
+        let meter = format!("lambda.gb_seconds.{}", self.architecture);
+        vec![
+            Charge::usage("requests", "lambda.requests", runs),
+            Charge::usage("memory and time", meter, seconds * memory),
+            Charge::usage("disk and time", "lambda.disk", seconds * disk),
         ]
     }
 

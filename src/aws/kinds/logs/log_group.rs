@@ -12,18 +12,24 @@ use aws_sdk_cloudwatchlogs::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
+use super::costs::{archived, logs};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +99,9 @@ impl Resource for LogGroup {
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         asked: &["retention_days"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Charged(
+            "AWS charges for what is written into it, and for what it keeps.",
+        ),
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 
@@ -110,6 +119,17 @@ impl Resource for LogGroup {
             Self { retention_days: None, key: None, ..Self::sample() },
             Self::sample(),
         ]
+    }
+
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
+        self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect()
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let mut charges = logs("log", cx.load(Driver::Gb), self.retention_days, cx);
+        let delivered = archived(cx.load(Driver::DeliveredGb), self.retention_days, cx);
+        charges.push(Charge::usage("delivered log, kept", "logs.storage", delivered));
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

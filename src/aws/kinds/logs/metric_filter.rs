@@ -13,16 +13,19 @@ use serde::{Deserialize, Serialize};
 
 use super::log_group;
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::bill::Charge;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,7 @@ impl Resource for Filter {
         part_of: &["log_group"],
         asked: &["metric"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Charged("AWS charges for the metric that it writes."),
         ..Meta::new(
             "logs.metric_filter",
             "logs",
@@ -116,6 +120,10 @@ impl Resource for Filter {
             },
             Self { default: Some(1.5), ..Self::sample() },
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![Charge::usage("metric", "cloudwatch.metric", cx.share())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

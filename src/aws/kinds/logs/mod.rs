@@ -1,4 +1,5 @@
 //! CloudWatch Logs.
 
+pub(crate) mod costs;
 pub(crate) mod log_group;
 pub(crate) mod metric_filter;

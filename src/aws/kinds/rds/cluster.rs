@@ -18,16 +18,21 @@ use serde::{Deserialize, Serialize};
 
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 mod convert;
 mod remove;
@@ -266,6 +271,10 @@ impl Resource for Cluster {
             ("security_groups", Traffic::NewConnections),
             ("port", Traffic::Outage),
         ],
+        pricing: Pricing::Charged(
+            "AWS charges for storage and for reads and writes of it; the instances bear the \
+             computing.",
+        ),
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 
@@ -322,6 +331,26 @@ impl Resource for Cluster {
                 deletion_protection: true,
                 ..Self::sample()
             },
+        ]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] = &[
+        ("rds-data:BatchExecuteStatement", Driver::Reads),
+        ("rds-data:ExecuteStatement", Driver::Reads),
+    ];
+
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
+        self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect()
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let questions = cx.load(Driver::Reads);
+        // As if each question stored a record.
+        let written = gb(questions * cx.assume.item_kb) * cx.assume.months_kept(None);
+        let stored = cx.known(Driver::StoredGb).unwrap_or(written);
+        vec![
+            Charge::usage("storage", "aurora.storage", stored),
+            Charge::usage("reads and writes", "aurora.io", questions * cx.assume.database_ios),
         ]
     }
 

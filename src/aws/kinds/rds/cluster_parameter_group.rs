@@ -19,6 +19,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
@@ -89,6 +90,7 @@ impl Resource for ParameterGroup {
         ],
         asked: &["family"],
         typical: Typical::seconds(3, 3, 3),
+        pricing: Pricing::Free("AWS charges nothing for parameters."),
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

@@ -10,18 +10,22 @@ use aws_sdk_rds::types::{DbInstance, Filter, PendingModifiedValues};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use super::cluster::Cluster;
 use super::common;
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, exact};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::bill::Charge;
 
 /// An instance of an Aurora cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,6 +127,9 @@ impl Resource for Instance {
         typical: Typical::seconds(300, 300, 300),
         serves: true,
         felt: &[("class", Traffic::Outage)],
+        pricing: Pricing::Charged(
+            "AWS charges for the instance, or for its capacity units, by the hour.",
+        ),
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 
@@ -151,6 +158,23 @@ impl Resource for Instance {
             Self { insights_days: None, auto_minor_upgrades: false, ..Self::sample() },
             Self { public: true, insights_days: Some(31), ..Self::sample() },
             Self::sample(),
+        ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        if self.class != "db.serverless" {
+            let meter = format!("aurora.{}", self.class);
+            return vec![Charge::fixed("database instance", meter, cx.hours())];
+        }
+        let cluster = cx.target::<Cluster>(&self.cluster);
+        let Some(units) = cluster.and_then(|(_, cluster)| cluster.serverless) else {
+            return Vec::new();
+        };
+        let least = exact(units.min);
+        let more = cx.assume.average(least, exact(units.max)) - least;
+        vec![
+            Charge::fixed("capacity units", "aurora.acu", least * cx.hours()),
+            Charge::usage("capacity units by load", "aurora.acu", more * cx.hours()),
         ]
     }
 

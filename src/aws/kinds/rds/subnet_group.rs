@@ -18,6 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -76,6 +77,7 @@ impl Resource for SubnetGroup {
         asked: &["description"],
         typical: Typical::seconds(2, 2, 2),
         serves: true,
+        pricing: Pricing::Free("AWS charges nothing for subnet groups."),
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 

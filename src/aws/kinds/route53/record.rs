@@ -20,6 +20,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
@@ -80,6 +81,7 @@ impl Resource for Record {
         typical: Typical::seconds(35, 35, 35),
         serves: true,
         felt: &[("target", Traffic::NewConnections), ("target_zone", Traffic::NewConnections)],
+        pricing: Pricing::Free("AWS charges nothing for questions that an alias record answers."),
         ..Meta::new(
             "route53.record",
             "route53",

@@ -22,18 +22,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, is_elsewhere, is_no_bucket, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::{NameRule, Shared};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +111,30 @@ pub(crate) struct AccessLog {
     pub bucket: Text,
     /// The prefix of log keys.
     pub prefix: String,
+}
+
+/// S3 moves no smaller objects to another class, unless a rule says so, in KB.
+const LEAST_MOVED_KB: u32 = 128;
+
+/// What a bucket keeps of so many gigabytes in a month, by class.
+fn storage(bucket: &Bucket, gb: Decimal, moves: bool, cx: &Costs<'_>) -> Vec<Charge> {
+    let rules = || bucket.lifecycle.values().filter(|rule| rule.prefix.is_empty());
+    let expiry = rules().filter_map(|rule| rule.expire_days).min();
+    let end = cx.assume.months_kept(expiry);
+    let mut moved: Vec<(u32, &str)> = rules()
+        .filter(|_| moves)
+        .flat_map(|rule| rule.transitions.iter().map(|(class, days)| (*days, class.as_str())))
+        .collect();
+    moved.sort_unstable();
+    let starts = [(0, "STANDARD")].into_iter().chain(moved.iter().copied());
+    let ends =
+        moved.iter().map(|(days, _)| cx.assume.months_kept(Some(*days)).min(end)).chain([end]);
+    let kept = starts.zip(ends).map(|((days, class), until)| {
+        let months = until - cx.assume.months_kept(Some(days)).min(until);
+        let meter = format!("s3.{}", class.to_lowercase());
+        Charge::usage(format!("storage, {class}"), meter, gb * months)
+    });
+    kept.collect()
 }
 
 impl Resource for Bucket {
@@ -210,6 +240,7 @@ impl Resource for Bucket {
         asked: &["versioning", "object_lock"],
         typical: Typical::seconds(5, 3, 30),
         serves: true,
+        pricing: Pricing::Charged("AWS charges for requests and for storage by class."),
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };
 
@@ -258,6 +289,36 @@ impl Resource for Bucket {
             Self { versioning: true, object_lock: lock("COMPLIANCE", 400), ..Self::sample() },
             Self { versioning: true, ..Self::sample() },
         ]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] =
+        &[("s3:GetObject", Driver::Gets), ("s3:PutObject", Driver::Puts)];
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let requests = cx.load(Driver::Puts) + cx.load(Driver::Gets);
+        let mut flows = Vec::new();
+        if let Some(log) = &self.access_log {
+            let written = gb(requests * cx.assume.log_kb);
+            flows.extend(to(&log.bucket, Driver::DeliveredGb, written));
+        }
+        if let Encryption::Kms(key) = &self.encryption {
+            flows.extend(to(key, Driver::Users, Decimal::ONE));
+        }
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let puts = cx.load(Driver::Puts);
+        let small = gb(puts * cx.assume.item_kb);
+        let large = cx.load(Driver::Gb) + cx.load(Driver::DeliveredGb);
+        let mut charges = vec![
+            Charge::usage("writes", "s3.put", puts),
+            Charge::usage("reads", "s3.get", cx.load(Driver::Gets)),
+        ];
+        let moves_small = cx.assume.item_kb >= Decimal::from(LEAST_MOVED_KB);
+        charges.extend(storage(self, small, moves_small, cx));
+        charges.extend(storage(self, large, true, cx));
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

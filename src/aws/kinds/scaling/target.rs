@@ -17,15 +17,19 @@ use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
 
 /// A scalable target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +109,7 @@ impl Resource for Target {
         part_of: &["resource"],
         asked: &["min", "max"],
         typical: Typical::seconds(2, 2, 2),
+        pricing: Pricing::Charged("AWS charges for two alarms of each policy."),
         ..Meta::new(
             "scaling.target",
             "application-autoscaling",
@@ -135,6 +140,11 @@ impl Resource for Target {
             Self { policies: BTreeMap::new(), ..Self::sample() },
             Self::sample(),
         ]
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let alarms = Decimal::from(2 * self.policies.len()) * cx.share();
+        vec![Charge::fixed("alarms of its policies", "cloudwatch.alarm", alarms)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

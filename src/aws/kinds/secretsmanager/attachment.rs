@@ -24,6 +24,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
@@ -123,6 +124,7 @@ impl Resource for Attachment {
         section: "secrets",
         asked: &["engine"],
         typical: Typical::seconds(2, 2, 2),
+        pricing: Pricing::Free("AWS charges for the secret."),
         ..Meta::new(
             "secretsmanager.attachment",
             "secretsmanager",

@@ -23,6 +23,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, schedule};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -96,6 +97,7 @@ impl Resource for Rotation {
         section: "secrets",
         asked: &["schedule"],
         typical: Typical::seconds(10, 5, 2),
+        pricing: Pricing::Free("AWS charges for the secret, and for the runs of the function."),
         ..Meta::new(
             "secretsmanager.rotation",
             "secretsmanager",

@@ -16,6 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::kms::key::{DEFAULT_RECOVERY, TAG_RECOVERY};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -23,11 +24,15 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV};
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 mod value;
 
@@ -145,6 +150,7 @@ impl Resource for Secret {
         asked: &["recovery_days"],
         typical: Typical::seconds(3, 2, 2),
         serves: true,
+        pricing: Pricing::Charged("AWS charges for each secret by the month, and for requests."),
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",
@@ -174,6 +180,20 @@ impl Resource for Secret {
             Self { key: None, ..Self::sample() },
             Self { description: None, recovery_days: 7, ..Self::sample() },
             Self::sample(),
+        ]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] =
+        &[("secretsmanager:GetSecretValue", Driver::Questions)];
+
+    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
+        self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect()
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![
+            Charge::fixed("secret", "secrets.secret", cx.share()),
+            Charge::usage("requests", "secrets.calls", cx.load(Driver::Questions)),
         ]
     }
 

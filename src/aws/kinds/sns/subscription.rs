@@ -17,16 +17,20 @@ use serde_json::{Value, json};
 
 use super::topic::{self, Topic, name_in};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +105,10 @@ impl Resource for Subscription {
         asked: &["protocol"],
         typical: Typical::seconds(2, 2, 2),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for messages to addresses and URLs; those to queues and functions \
+             cost nothing.",
+        ),
         ..Meta::new("sns.subscription", "sns", "A subscription of an SNS topic.")
     };
 
@@ -125,6 +133,19 @@ impl Resource for Subscription {
             Self { filter: only("failed"), ..Self::sample() },
             Self { raw: true, filter: only("paid"), ..Self::sample() },
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        to(&self.endpoint, Driver::Messages, cx.load(Driver::Messages))
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let messages = cx.load(Driver::Messages);
+        match &*self.protocol {
+            "email" | "email-json" => vec![Charge::usage("e-mails", "sns.email", messages)],
+            "http" | "https" => vec![Charge::usage("deliveries", "sns.https", messages)],
+            _ => Vec::new(),
+        }
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -14,17 +14,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +50,11 @@ pub(crate) struct Topic {
 const DISPLAY_NAME: &str = "DisplayName";
 const KEY: &str = "KmsMasterKeyId";
 const POLICY: &str = "Policy";
+
+/// The messages to a topic: those that are published, and those about calls that failed.
+fn published(cx: &Costs<'_>) -> Decimal {
+    cx.load(Driver::Messages) + cx.assume.failures(cx.load(Driver::Alerts))
+}
 
 impl Resource for Topic {
     const META: Meta = Meta {
@@ -87,6 +98,7 @@ impl Resource for Topic {
         asked: &["display_name"],
         typical: Typical::seconds(2, 2, 2),
         serves: true,
+        pricing: Pricing::Charged("AWS charges for each message that is published."),
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 
@@ -112,6 +124,19 @@ impl Resource for Topic {
             Self { key: None, policy: Some(policy), ..Self::sample() },
             Self { display_name: String::new(), ..Self::sample() },
         ]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] = &[("sns:Publish", Driver::Alerts)];
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let subscriptions = cx.users("sns.subscription");
+        let mut flows = Costs::each(subscriptions, Driver::Messages, published(cx));
+        flows.extend(self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)));
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        vec![Charge::usage("messages", "sns.publish", published(cx))]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

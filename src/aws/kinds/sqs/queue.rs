@@ -16,12 +16,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -29,6 +32,9 @@ use payctl_engine::model::scope::Scope;
 use payctl_engine::model::size::{SizeLimit, statements};
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed};
 
 /// How far back the last word of CloudWatch counts.
 const RECENT: Duration = Duration::from_secs(900);
@@ -81,6 +87,11 @@ pub(crate) struct Redrive {
     /// After how many receives.
     pub max_receives: u32,
 }
+
+/// How many questions Lambda asks a queue at the same time, even an empty one.
+const POLLERS: u32 = 5;
+/// How many seconds each of them waits for messages.
+const WAIT: u32 = 20;
 
 impl Resource for Queue {
     const META: Meta = Meta {
@@ -142,6 +153,10 @@ impl Resource for Queue {
         asked: &["visibility_timeout", "retention"],
         typical: Typical::seconds(25, 25, 65),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for requests: sending, receiving and deleting, and the polls of \
+             functions.",
+        ),
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 
@@ -174,6 +189,32 @@ impl Resource for Queue {
                 ..Self::sample()
             },
             Self::sample(),
+        ]
+    }
+
+    const DRIVEN_BY: &'static [(&'static str, Driver)] = &[("sqs:SendMessage", Driver::Messages)];
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let messages = cx.load(Driver::Messages);
+        let mut flows = Costs::each(cx.users("lambda.event_source"), Driver::Messages, messages);
+        if let Some(redrive) = &self.redrive {
+            flows.extend(to(&redrive.target, Driver::Messages, cx.assume.failures(messages)));
+        }
+        if let Some(Encryption::Kms(key)) = &self.encryption {
+            flows.extend(to(key, Driver::Users, Decimal::ONE));
+        }
+        flows
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let meter = if self.name.ends_with(".fifo") { "sqs.fifo" } else { "sqs.standard" };
+        let requests = cx.load(Driver::Messages) * Decimal::from(3);
+        // Lambda asks in parallel, and each question waits.
+        let polls = Decimal::from(POLLERS) * Decimal::from(3600 / WAIT) * cx.hours();
+        let readers = Decimal::from(cx.users("lambda.event_source").len());
+        vec![
+            Charge::usage("requests", meter, requests),
+            Charge::fixed("polls of functions", meter, polls * readers),
         ]
     }
 

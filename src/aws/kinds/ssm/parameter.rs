@@ -17,6 +17,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
@@ -67,6 +68,7 @@ impl Resource for Parameter {
         predicted: &[(Output::Name, "{name}")],
         asked: &["value"],
         typical: Typical::seconds(1, 1, 1),
+        pricing: Pricing::Free("AWS charges nothing for standard parameters."),
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

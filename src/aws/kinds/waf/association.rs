@@ -13,15 +13,18 @@ use serde_json::Value;
 
 use super::web_acl::{self, WebAcl};
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::load::{Driver, Passed};
 
 /// An association.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +124,7 @@ impl Resource for Association {
         section: "firewalls",
         part_of: &["resource"],
         typical: Typical::seconds(10, 5, 5),
+        pricing: Pricing::Free("AWS charges for the web ACL."),
         ..Meta::new(
             "waf.association",
             "wafv2",
@@ -139,6 +143,10 @@ impl Resource for Association {
 
     fn variants() -> Vec<Self> {
         Vec::new()
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        to(&self.acl, Driver::Requests, cx.load(Driver::Requests))
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -14,17 +14,23 @@ use futures::future::{join3, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use crate::aws::clients::Aws;
+use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::logs::costs::delivery;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::firewalls::Verdict;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
+use payctl_engine::model::meta::{Meta, Pricing, Replace};
 use payctl_engine::model::meta::{Meta, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
+use payctl_money::bill::Charge;
+use payctl_money::load::{Driver, Passed, gb};
 
 mod convert;
 mod logging;
@@ -211,6 +217,10 @@ impl Resource for WebAcl {
         asked: &["default_action"],
         typical: Typical::seconds(10, 10, 10),
         serves: true,
+        pricing: Pricing::Charged(
+            "AWS charges for the web ACL and each rule by the month, for requests, and for \
+             the log of them.",
+        ),
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL, which allows or blocks requests.")
     };
 
@@ -295,6 +305,27 @@ impl Resource for WebAcl {
             },
             sample,
         ]
+    }
+
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let logged = gb(cx.load(Driver::Requests) * cx.assume.log_kb);
+        let log = self.logging.iter();
+        log.flat_map(|log| to(&log.destination, Driver::DeliveredGb, logged)).collect()
+    }
+
+    fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let requests = cx.load(Driver::Requests);
+        let rules = Decimal::from(self.rules.len()) * cx.share();
+        let mut charges = vec![
+            Charge::fixed("web ACL", "waf.acl", cx.share()),
+            Charge::fixed("rules", "waf.rule", rules),
+            Charge::usage("requests", "waf.requests", requests),
+        ];
+        if let Some(log) = &self.logging {
+            let logged = gb(requests * cx.assume.log_kb);
+            charges.push(Charge::usage("log", delivery(&log.destination), logged));
+        }
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -1,0 +1,278 @@
+//! Price tables: one for each region, with date and source of each figure.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::meters;
+
+/// The regions that have a table in the program.
+pub const REGIONS: [&str; 4] = ["eu-central-1", "eu-west-1", "us-east-1", "us-west-2"];
+
+/// The prices of a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// The region.
+    pub region: String,
+    /// The currency.
+    pub currency: String,
+    prices: BTreeMap<String, Price>,
+}
+
+/// The price of a meter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// What one unit costs, from each quantity of a month on. The first begins at 0.
+    pub tiers: Vec<Tier>,
+    /// The day on which the source said so; empty if that is not known.
+    pub date: String,
+    /// Where it stands: a URL, or the name of a file of negotiated prices.
+    pub source: String,
+    /// Whether AWS's own price list says so, directly or in a copy with its names.
+    pub verified: bool,
+}
+
+/// A price from a quantity on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    /// The quantity.
+    pub from: Decimal,
+    /// What one unit costs.
+    pub price: Decimal,
+}
+
+impl Price {
+    /// What a quantity costs.
+    pub fn of(&self, quantity: Decimal) -> Decimal {
+        let ends = self.tiers.iter().skip(1).map(|tier| Some(tier.from)).chain([None]);
+        let parts = self.tiers.iter().zip(ends).map(|(tier, end)| {
+            let upper = end.map_or(quantity, |end| quantity.min(end));
+            (upper - tier.from).max(Decimal::ZERO) * tier.price
+        });
+        parts.sum()
+    }
+
+    /// The price of one unit where it does not depend on the quantity.
+    pub fn single(&self) -> Option<Decimal> {
+        match self.tiers.as_slice() {
+            [tier] => Some(tier.price),
+            _ => None,
+        }
+    }
+}
+
+/// A file of prices.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    region: String,
+    #[serde(default = "dollars")]
+    currency: String,
+    /// Sources by short name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    sources: BTreeMap<String, String>,
+    prices: BTreeMap<String, Row>,
+}
+
+fn dollars() -> String {
+    "USD".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A row of a file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    price: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tiers: Vec<Tier>,
+    #[serde(default)]
+    date: String,
+    #[serde(default)]
+    source: String,
+    #[serde(default = "yes")]
+    verified: bool,
+}
+
+impl Prices {
+    /// The table of a region in the program, if there is one.
+    pub fn shipped(region: &str) -> Option<Self> {
+        let text = match region {
+            "eu-central-1" => include_str!("../prices/eu-central-1.toml"),
+            "eu-west-1" => include_str!("../prices/eu-west-1.toml"),
+            "us-east-1" => include_str!("../prices/us-east-1.toml"),
+            "us-west-2" => include_str!("../prices/us-west-2.toml"),
+            _ => return None,
+        };
+        Some(Self::read(text, "").expect("a shipped table of prices is well-formed"))
+    }
+
+    /// A table without prices.
+    pub fn none(region: &str) -> Self {
+        Self { region: region.to_owned(), currency: dollars(), prices: BTreeMap::new() }
+    }
+
+    /// Reads a table. `name` is the source of rows that name none.
+    ///
+    /// # Errors
+    /// A sentence about the first thing that is wrong.
+    pub fn read(text: &str, name: &str) -> Result<Self, String> {
+        let File { region, currency, sources, prices } =
+            toml::from_str(text).map_err(|error| error.to_string())?;
+        if currency != "USD" {
+            return Err(format!("the currency is {currency}: payctl computes in USD"));
+        }
+        let mut read = Self { region, currency, prices: BTreeMap::new() };
+        for (meter, row) in prices {
+            if meters::find(&meter).is_none() {
+                return Err(format!("there is no meter `{meter}`"));
+            }
+            let tiers = match (row.price, row.tiers) {
+                (Some(price), tiers) if tiers.is_empty() => {
+                    vec![Tier { from: Decimal::ZERO, price }]
+                }
+                (None, tiers) if !tiers.is_empty() => tiers,
+                _ => return Err(format!("{meter} needs `price` or `tiers`")),
+            };
+            let rises = tiers.windows(2).all(|pair| pair[0].from < pair[1].from);
+            if !rises || !tiers[0].from.is_zero() {
+                return Err(format!("the tiers of {meter} must rise from 0"));
+            }
+            if tiers.iter().any(|tier| tier.price.is_sign_negative()) {
+                return Err(format!("{meter} has a negative price"));
+            }
+            let source = sources.get(&row.source).cloned().unwrap_or(row.source);
+            let source = if source.is_empty() { name.to_owned() } else { source };
+            let Row { date, verified, .. } = row;
+            read.prices.insert(meter, Price { tiers, date, source, verified });
+        }
+        Ok(read)
+    }
+
+    /// The table as a file that [`Prices::read`] reads.
+    pub fn text(&self) -> String {
+        let mut text = format!("region = \"{}\"\ncurrency = \"{}\"\n", self.region, self.currency);
+        for (meter, price) in &self.prices {
+            text.push_str(&format!("\n[prices.\"{meter}\"]\n"));
+            match price.single() {
+                Some(price) => text.push_str(&format!("price = \"{price}\"\n")),
+                None => {
+                    let tiers: Vec<String> = price
+                        .tiers
+                        .iter()
+                        .map(|tier| {
+                            format!("{{ from = \"{}\", price = \"{}\" }}", tier.from, tier.price)
+                        })
+                        .collect();
+                    text.push_str(&format!("tiers = [{}]\n", tiers.join(", ")));
+                }
+            }
+            text.push_str(&format!("date = \"{}\"\nsource = \"{}\"\n", price.date, price.source));
+            if !price.verified {
+                text.push_str("verified = false\n");
+            }
+        }
+        text
+    }
+
+    /// These prices, and those of another table where it has some.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.prices.extend(other.prices);
+        self
+    }
+
+    /// Sets a price.
+    pub fn set(&mut self, meter: &str, price: Price) {
+        self.prices.insert(meter.to_owned(), price);
+    }
+
+    /// The price of a meter.
+    pub fn get(&self, meter: &str) -> Option<&Price> {
+        self.prices.get(meter)
+    }
+
+    /// All prices by meter.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Price)> {
+        self.prices.iter().map(|(meter, price)| (meter.as_str(), price))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn d(text: &str) -> Decimal {
+        crate::decimal(text).expect("a number")
+    }
+
+    #[test]
+    fn each_shipped_figure_has_a_source_and_each_verified_one_a_date() {
+        for region in REGIONS {
+            let prices = Prices::shipped(region).expect("a table");
+            assert_eq!(prices.region, region);
+            assert!(prices.iter().count() > 20, "{region}");
+            for (meter, price) in prices.iter() {
+                assert!(price.source.starts_with("https://"), "{region} {meter}: {}", price.source);
+                let is_dated = price.date.len() == 10 && price.date.starts_with("202");
+                let may_lack = !price.verified && price.date.is_empty();
+                assert!(is_dated || may_lack, "{region} {meter}: {}", price.date);
+            }
+        }
+    }
+
+    #[test]
+    fn us_east_1_has_a_price_for_each_meter() {
+        let prices = Prices::shipped("us-east-1").expect("a table");
+        let missing: Vec<&String> =
+            meters::all().keys().filter(|meter| prices.get(meter).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn tiers_apply_to_the_part_of_the_quantity_that_lies_in_them() {
+        let prices = Prices::shipped("us-east-1").expect("a table");
+        let rest = prices.get("apigateway.rest").expect("a price");
+        // 333 million at 3.50, 667 million at 2.80, 1 million at 2.38 dollars a million.
+        assert_eq!(rest.of(d("333000000")), d("1165.5"));
+        assert_eq!(rest.of(d("1001000000")), d("1165.5") + d("1867.6") + d("2.38"));
+        assert_eq!(rest.of(d("0")), d("0"));
+    }
+
+    #[test]
+    fn tables_survive_being_written() {
+        for region in REGIONS {
+            let prices = Prices::shipped(region).expect("a table");
+            assert_eq!(Prices::read(&prices.text(), ""), Ok(prices));
+        }
+    }
+
+    #[test]
+    fn wrong_tables_are_refused() {
+        let said = |rows: &str| {
+            Prices::read(&format!("region = \"x\"\n[prices]\n{rows}"), "f").expect_err("an error")
+        };
+        assert_eq!(said("\"no.thing\" = { price = \"1\" }"), "there is no meter `no.thing`");
+        assert_eq!(said("\"nat.gb\" = { price = \"-1\" }"), "nat.gb has a negative price");
+        assert_eq!(said("\"nat.gb\" = {}"), "nat.gb needs `price` or `tiers`");
+        let tiers = "\"nat.gb\" = { tiers = [{ from = \"1\", price = \"1\" }] }";
+        assert_eq!(said(tiers), "the tiers of nat.gb must rise from 0");
+        assert!(said("\"nat.gb\" = { price = \"1\", more = 1 }").contains("more"));
+    }
+
+    #[test]
+    fn negotiated_prices_replace_listed_ones() {
+        let own = "region = \"us-east-1\"\n[prices]\n\"nat.gb\" = { price = \"0.01\" }\n";
+        let own = Prices::read(own, "ours.toml").expect("a table");
+        let prices = Prices::shipped("us-east-1").expect("a table").with(own);
+        let price = prices.get("nat.gb").expect("a price");
+        assert_eq!((price.single(), price.source.as_str()), (Some(d("0.01")), "ours.toml"));
+        assert!(prices.get("nat.hours").is_some());
+    }
+}

@@ -1,0 +1,196 @@
+//! What the resources of an environment cost.
+//!
+//! The knowledge is in the kinds: each says what it charges, which load begins at it, and where its load
+//! goes on ([`Resource`]). Here the load flows from kind to kind, and the charges become a bill.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use payctl_money::bill::{Bill, Charged, Unpriced};
+use payctl_money::load::{Assumptions, Driver, Load, Passed};
+use payctl_money::prices::Prices;
+use payctl_money::{Decimal, HOURS, decimal};
+use serde_json::Value;
+
+use super::kinds::find_kind;
+use super::resource::Resource;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::text::{Text, each_ref};
+
+/// Specs by address.
+pub type Resources = BTreeMap<Address, Value>;
+
+/// What a kind sees when it says what it charges and where its load goes on.
+pub struct Costs<'a> {
+    /// The address of the resource.
+    pub address: &'a Address,
+    /// What a month is assumed to bring.
+    pub assume: &'a Assumptions,
+    load: Load,
+    all: &'a Graph<'a>,
+}
+
+/// The resources, and who refers to whom.
+struct Graph<'a> {
+    specs: &'a Resources,
+    users: BTreeMap<Address, BTreeSet<&'a Address>>,
+}
+
+impl<'a> Graph<'a> {
+    fn of(specs: &'a Resources) -> Self {
+        let mut users: BTreeMap<Address, BTreeSet<&'a Address>> = BTreeMap::new();
+        for (address, spec) in specs {
+            each_ref(spec, &mut |reference| {
+                users.entry(reference.to.clone()).or_default().insert(address);
+            });
+        }
+        Self { specs, users }
+    }
+}
+
+impl<'a> Costs<'a> {
+    /// How much of a driver reaches the resource in a month.
+    pub fn load(&self, driver: Driver) -> Decimal {
+        self.load.get(driver)
+    }
+
+    /// The same, if anything says so.
+    pub fn known(&self, driver: Driver) -> Option<Decimal> {
+        self.load.known(driver)
+    }
+
+    /// How many hours of a month the environment exists.
+    pub fn hours(&self) -> Decimal {
+        self.assume.hours_per_month
+    }
+
+    /// What part of a month that is.
+    pub fn share(&self) -> Decimal {
+        self.hours() / HOURS
+    }
+
+    /// The resource of a kind that a text refers to.
+    pub fn target<R: Resource>(&self, text: &Text) -> Option<(Address, R)> {
+        let to = text.refs().map(|reference| &reference.to).find(|to| to.kind == R::META.kind)?;
+        Some((to.clone(), self.spec(to)?))
+    }
+
+    /// The resources of a kind that refer to this one.
+    pub fn users(&self, kind: &str) -> Vec<Address> {
+        let users = self.all.users.get(self.address).into_iter().flatten();
+        users.filter(|user| user.kind == kind).map(|user| (*user).clone()).collect()
+    }
+
+    /// The resource of a kind that has this name in AWS.
+    pub fn named(&self, kind: &str, name: &str) -> Option<Address> {
+        let mut of_kind = self.all.specs.iter().filter(|(address, _)| address.kind == kind);
+        of_kind.find(|(_, spec)| spec["name"] == name).map(|(address, _)| address.clone())
+    }
+
+    /// Flows to some resources, each of which gets the same part.
+    pub fn split(to: Vec<Address>, driver: Driver, quantity: Decimal) -> Vec<Passed<Address>> {
+        let parts = Decimal::from(to.len().max(1));
+        to.into_iter().map(|to| Passed { to, driver, quantity: quantity / parts }).collect()
+    }
+
+    /// Flows to some resources, each of which gets all.
+    pub fn each(to: Vec<Address>, driver: Driver, quantity: Decimal) -> Vec<Passed<Address>> {
+        to.into_iter().map(|to| Passed { to, driver, quantity }).collect()
+    }
+
+    /// The spec of a resource.
+    pub fn spec<R: Resource>(&self, address: &Address) -> Option<R> {
+        serde_json::from_value(self.all.specs.get(address)?.clone()).ok()
+    }
+
+    /// What an IAM action on a resource brings it, if anything that counts.
+    pub fn driven(&self, to: &Address, action: &str) -> Option<Driver> {
+        let drivers = find_kind(&to.kind)?.driven_by();
+        let fits = |known: &str| match action.strip_suffix('*') {
+            Some(start) => known.starts_with(start),
+            None => known == action,
+        };
+        drivers.iter().find(|(known, _)| fits(known)).map(|(_, driver)| *driver)
+    }
+}
+
+/// A flow to everything that a text refers to.
+pub fn to(text: &Text, driver: Driver, quantity: Decimal) -> Vec<Passed<Address>> {
+    let to = text.refs().map(|reference| reference.to.clone());
+    to.map(|to| Passed { to, driver, quantity }).collect()
+}
+
+/// A number of a spec as a decimal. A spec holds what AWS takes, so its digits are what is meant.
+pub fn exact(number: f64) -> Decimal {
+    decimal(&number.to_string()).unwrap_or_default()
+}
+
+/// What passes through each resource in a month.
+pub fn loads(resources: &Resources, assume: &Assumptions) -> BTreeMap<Address, Load> {
+    let graph = Graph::of(resources);
+    let view = |address, load| Costs { address, assume, load, all: &graph };
+    let mut flows_to: BTreeMap<&Address, BTreeSet<Address>> = BTreeMap::new();
+    for (address, spec) in resources {
+        let flows = find_kind(&address.kind)
+            .map(|kind| kind.passes(spec, &view(address, Load::probe())))
+            .unwrap_or_default();
+        let known = flows.into_iter().map(|flow| flow.to).filter(|to| resources.contains_key(to));
+        flows_to.insert(address, known.collect());
+    }
+    let mut loads: BTreeMap<Address, Load> = BTreeMap::new();
+    let mut open: BTreeSet<&Address> = resources.keys().collect();
+    while !open.is_empty() {
+        // In a circle, the first by name goes first: what comes back to it counts as nothing.
+        let waits = |address: &&Address| {
+            open.iter().any(|from| from != address && flows_to[from].contains(*address))
+        };
+        let next = open.iter().find(|address| !waits(address)).or(open.first());
+        let Some(next) = next.copied() else { break };
+        open.remove(next);
+        let Some(kind) = find_kind(&next.kind) else { continue };
+        let spec = &resources[next];
+        let mut load = loads.remove(next).unwrap_or_default();
+        for (driver, quantity) in kind.begins(spec, &view(next, load.clone())) {
+            load.add(driver, quantity);
+        }
+        for (driver, quantity) in assume.resources.get(&next.to_string()).into_iter().flatten() {
+            load.set(*driver, *quantity);
+        }
+        for flow in kind.passes(spec, &view(next, load.clone())) {
+            if open.contains(&flow.to) {
+                loads.entry(flow.to).or_default().add(flow.driver, flow.quantity);
+            }
+        }
+        loads.insert(next.clone(), load);
+    }
+    loads
+}
+
+/// What resources cost in a month.
+pub fn bill(resources: &Resources, assume: &Assumptions, prices: &Prices) -> Bill {
+    let graph = Graph::of(resources);
+    let loads = loads(resources, assume);
+    let (mut charged, mut unread) = (Vec::new(), Vec::new());
+    for (address, spec) in resources {
+        let Some(kind) = find_kind(&address.kind) else { continue };
+        let load = loads.get(address).cloned().unwrap_or_default();
+        let view = Costs { address, assume, load, all: &graph };
+        match kind.charges(spec, &view) {
+            Ok(charges) => {
+                let component = kind.meta().section;
+                let charges = charges.into_iter().filter(|charge| !charge.quantity.is_zero());
+                charged.extend(charges.map(|charge| Charged {
+                    address: address.to_string(),
+                    component: component.to_owned(),
+                    charge,
+                }));
+            }
+            Err(error) => {
+                unread.push(Unpriced { address: address.to_string(), reason: error.message });
+            }
+        }
+    }
+    let mut bill = Bill::of(charged, prices, assume);
+    bill.unpriced.extend(unread);
+    bill.unpriced.sort();
+    bill
+}

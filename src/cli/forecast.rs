@@ -1,0 +1,44 @@
+//! What payctl says of a plan beside its changes: how long it takes, and what it costs.
+
+use super::learned::Memory;
+use super::session::Session;
+use super::{Context, cost};
+use crate::ui::cost::Impact;
+use crate::ui::plan::View;
+use crate::ui::style::Style;
+use payctl_engine::model::meta::Meta;
+use payctl_engine::outlook::Estimate;
+use payctl_engine::plan::Plan;
+use payctl_engine::provider::Provider as _;
+
+/// What a plan takes and costs.
+pub(super) struct Forecast {
+    /// The facts of the kinds.
+    pub(super) kinds: Vec<&'static Meta>,
+    /// How long earlier runs took.
+    pub(super) memory: Memory,
+    /// How long this one takes.
+    pub(super) estimate: Estimate,
+    /// What it costs before and after.
+    cost: Impact,
+}
+
+impl Forecast {
+    pub(super) fn of(cx: &Context, session: &Session, plan: &Plan) -> Self {
+        let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
+        let estimate = Estimate::of(plan, &kinds, &memory.recall(), memory.speed);
+        Self { kinds, memory, estimate, cost: cost::impact(session, plan) }
+    }
+
+    /// All that a reader of the plan is told.
+    pub(super) fn view(&self, cx: &Context, session: &Session, style: Style) -> View<'_> {
+        View {
+            style,
+            detail: cx.detail(),
+            effort: Some(session.effort()),
+            kinds: &self.kinds,
+            estimate: Some(&self.estimate),
+            cost: Some(&self.cost),
+        }
+    }
+}

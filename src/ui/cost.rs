@@ -1,0 +1,425 @@
+//! Money as text, Markdown and JSON. Amounts are rounded here, half away from zero.
+
+use std::fmt::Write as _;
+
+use payctl_money::bill::{Basis, Bill, Item, number_of};
+use payctl_money::compare::{Comparison, Row};
+use payctl_money::load::Assumptions;
+use payctl_money::{Decimal, cents, round};
+use serde_json::{Value, json};
+
+use super::style::{Paint, Style, table};
+
+/// What a plan does to the cost.
+#[derive(Clone, Debug)]
+pub struct Impact {
+    /// What the environment costs as it is.
+    pub before: Bill,
+    /// What it costs once the plan is carried out.
+    pub after: Bill,
+    /// The payments in a month that the usage is computed for.
+    pub payments: Decimal,
+}
+
+/// The other side of a comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// What a reader calls it.
+    pub name: &'a str,
+    /// What differs.
+    pub compared: &'a Comparison,
+    /// The steps between the two, if they are known.
+    pub steps: &'a [Row],
+}
+
+/// A change to the config that lowers the cost.
+#[derive(Clone, Debug)]
+pub struct Saving {
+    /// The change in a few words.
+    pub what: String,
+    /// How much it saves in a month.
+    pub saved: Decimal,
+    /// What you lose by it.
+    pub risk: &'static str,
+    /// The lines of the config that make it.
+    pub lines: String,
+}
+
+/// How many rows a block in a plan names.
+const NAMED: usize = 3;
+
+/// An amount with two places: `1,234.50`.
+pub fn amount(amount: Decimal) -> String {
+    let text = format!("{:.2}", cents(amount));
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, "00"));
+    format!("{}.{rest}", grouped(whole))
+}
+
+/// An amount in a column.
+fn aligned(sum: Decimal) -> String {
+    format!("{:>9}", amount(sum))
+}
+
+/// A whole number with commas.
+fn grouped(digits: &str) -> String {
+    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{sign}{text}")
+}
+
+/// A quantity or a unit price without needless zeros.
+fn number(number: Decimal, places: u32) -> String {
+    let text = round(number, places).normalize().to_string();
+    match text.split_once('.') {
+        Some((whole, rest)) => format!("{}.{rest}", grouped(whole)),
+        None => grouped(&text),
+    }
+}
+
+/// `+1.00` or `-1.00`.
+fn signed(change: Decimal) -> String {
+    if cents(change).is_sign_negative() { amount(change) } else { format!("+{}", amount(change)) }
+}
+
+/// What a reader must know about a bill before believing it.
+fn doubts(bill: &Bill) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let unverified = bill.unverified();
+    if !unverified.is_empty() {
+        doubts.push(format!("Not verified in AWS's price list: {}.", unverified.join(", ")));
+    }
+    for unpriced in &bill.unpriced {
+        doubts.push(format!("Not in the sum: {}: {}.", unpriced.address, unpriced.reason));
+    }
+    doubts
+}
+
+/// The assumptions in a sentence.
+fn assumed(assume: &Assumptions) -> String {
+    let Assumptions { payments_per_month, function_ms, peak_factor, .. } = assume;
+    let mut text = format!(
+        "Assumed: {} payments a month, functions of {} ms, a peak of {} times the average, {} hours a \
+         month, data of {} months",
+        number(*payments_per_month, 0),
+        number(*function_ms, 0),
+        number(*peak_factor, 0),
+        number(assume.hours_per_month, 0),
+        number(assume.age_months, 0),
+    );
+    if assume.free_quantities {
+        text.push_str(", free quantities subtracted");
+    }
+    text.push('.');
+    text
+}
+
+/// A whole bill for a terminal.
+pub fn text(
+    scope: &str,
+    bill: &Bill,
+    assume: &Assumptions,
+    compared: Option<&Sides<'_>>,
+    style: Style,
+) -> String {
+    let mut text = String::new();
+    let title = format!("Cost of {scope}, in {} a month", bill.currency);
+    let _ = writeln!(text, "{}", style.paint(Paint::Bold, &title));
+    let _ = writeln!(text, "{}", assumed(assume));
+    if !bill.prices_of.is_empty() {
+        let _ =
+            writeln!(text, "List prices on demand; the oldest date of one is {}.", bill.prices_of);
+    }
+    let hourly = format!("{} an hour, used or not", number(bill.hourly(), 4));
+    let sums = vec![
+        vec!["fixed".into(), aligned(bill.fixed()), hourly],
+        vec!["usage".into(), aligned(bill.usage()), String::new()],
+        vec!["total".into(), aligned(bill.total()), String::new()],
+    ];
+    let mut section = |title: &str, rows: Vec<Vec<String>>| {
+        let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, title));
+        for line in table(&rows) {
+            let _ = writeln!(text, "  {line}");
+        }
+    };
+    section("Sums", sums);
+    let components = bill.components().into_iter();
+    section("Components", components.map(|(name, sum)| vec![name.into(), aligned(sum)]).collect());
+    section("Items", bill.items.iter().map(row).collect());
+    if let Some(Sides { name, compared, steps }) = compared {
+        if !steps.is_empty() {
+            section("Steps", steps.iter().map(compared_row).collect());
+        }
+        let all = compared.components.iter().chain([&compared.total]);
+        section(&format!("Compared with {name}"), all.map(compared_row).collect());
+        section("Resources that differ", compared.resources.iter().map(compared_row).collect());
+    }
+    let doubts = doubts(bill);
+    if !doubts.is_empty() {
+        text.push('\n');
+        for doubt in doubts {
+            let _ = writeln!(text, "{doubt}");
+        }
+    }
+    text
+}
+
+/// A line of a bill as cells.
+fn row(item: &Item) -> Vec<String> {
+    let basis = match item.basis {
+        Basis::Fixed => "fixed",
+        Basis::Usage => "usage",
+    };
+    let mark = if item.verified { "" } else { ", not verified" };
+    vec![
+        item.address.clone(),
+        item.what.clone(),
+        format!("{} {} x {}", number(item.quantity, 3), item.unit, number(item.unit_price, 12)),
+        aligned(item.monthly),
+        format!("{basis}{mark}"),
+    ]
+}
+
+/// A row of a comparison as cells.
+fn compared_row(row: &Row) -> Vec<String> {
+    vec![
+        row.name.clone(),
+        format!("before {}", aligned(row.before)),
+        format!("after {}", aligned(row.after)),
+        format!("saved {}", aligned(row.saved())),
+        format!("{} %", row.percent().normalize()),
+    ]
+}
+
+/// A whole bill as Markdown.
+pub fn markdown(
+    scope: &str,
+    bill: &Bill,
+    assume: &Assumptions,
+    compared: Option<&Sides<'_>>,
+) -> String {
+    let mut text = format!("### Cost of {scope}, in {} a month\n\n", bill.currency);
+    let _ = writeln!(text, "| | amount |\n|---|--:|");
+    let _ = writeln!(text, "| fixed | {} |", amount(bill.fixed()));
+    let _ = writeln!(text, "| usage | {} |", amount(bill.usage()));
+    let _ = writeln!(text, "| **total** | **{}** |", amount(bill.total()));
+    if let Some(Sides { name, compared, steps }) = compared {
+        let _ = writeln!(text, "\nCompared with {name}:\n");
+        let _ = writeln!(
+            text,
+            "| step or component | before | after | saved | % |\n|---|--:|--:|--:|--:|"
+        );
+        for row in steps.iter().chain(&compared.components).chain([&compared.total]) {
+            let Row { name, before, after } = row;
+            let (before, after, saved) = (amount(*before), amount(*after), amount(row.saved()));
+            let _ = writeln!(
+                text,
+                "| {name} | {before} | {after} | {saved} | {} |",
+                row.percent().normalize()
+            );
+        }
+    } else {
+        let _ = writeln!(text, "\n| component | amount |\n|---|--:|");
+        for (name, sum) in bill.components() {
+            let _ = writeln!(text, "| {name} | {} |", amount(sum));
+        }
+    }
+    let _ = writeln!(text, "\n{}", assumed(assume));
+    for doubt in doubts(bill) {
+        let _ = writeln!(text, "\n{doubt}");
+    }
+    text
+}
+
+/// A bill as JSON.
+pub fn json(bill: &Bill, assume: &Assumptions) -> Value {
+    let mut value = sums(bill);
+    value["items"] = json!(bill.items);
+    value["unpriced"] = json!(bill.unpriced);
+    value["unverified"] = json!(bill.unverified());
+    value["assumptions"] = assumptions(assume);
+    value
+}
+
+fn sums(bill: &Bill) -> Value {
+    json!({
+        "currency": bill.currency,
+        "region": bill.region,
+        "prices_of": bill.prices_of,
+        "fixed_hourly": number_of(bill.hourly(), 6),
+        "fixed_monthly": number_of(bill.fixed(), 2),
+        "usage_monthly": number_of(bill.usage(), 2),
+        "total_monthly": number_of(bill.total(), 2),
+    })
+}
+
+fn assumptions(assume: &Assumptions) -> Value {
+    let numbers = [
+        ("payments_per_month", assume.payments_per_month),
+        ("request_kb", assume.request_kb),
+        ("response_kb", assume.response_kb),
+        ("item_kb", assume.item_kb),
+        ("log_kb", assume.log_kb),
+        ("nat_kb", assume.nat_kb),
+        ("function_ms", assume.function_ms),
+        ("database_ios", assume.database_ios),
+        ("failures_per_thousand", assume.failures_per_thousand),
+        ("peak_factor", assume.peak_factor),
+        ("hours_per_month", assume.hours_per_month),
+        ("age_months", assume.age_months),
+    ];
+    let mut value = json!({ "free_quantities": assume.free_quantities });
+    for (name, number) in numbers {
+        value[name] = json!(number_of(number, 3));
+    }
+    value
+}
+
+/// A comparison as JSON.
+pub fn comparison_json(
+    name: &str,
+    compared: &Comparison,
+    before: &Bill,
+    steps: &[Row],
+    assume: &Assumptions,
+) -> Value {
+    let row = |row: &Row| {
+        json!({
+            "name": row.name,
+            "before": number_of(row.before, 2),
+            "after": number_of(row.after, 2),
+            "saved": number_of(row.saved(), 2),
+            "percent": number_of(row.percent(), 1),
+        })
+    };
+    json!({
+        "name": name,
+        "total": row(&compared.total),
+        "steps": steps.iter().map(row).collect::<Vec<_>>(),
+        "components": compared.components.iter().map(row).collect::<Vec<_>>(),
+        "resources": compared.resources.iter().map(row).collect::<Vec<_>>(),
+        "bill": json(before, assume),
+    })
+}
+
+/// What a reader must know about savings before adding them up.
+const APART: &str = "Each saving is for its change alone; together they can save less.";
+/// What stands there without savings.
+const NO_SAVING: &str = "payctl knows no change to this config that lowers its cost.";
+
+/// Savings for a terminal.
+pub fn savings(savings: &[Saving], style: Style) -> String {
+    let mut text = format!("\n{}\n", style.paint(Paint::Bold, "Savings"));
+    for Saving { what, saved, risk, lines } in savings {
+        let _ = writeln!(text, "  {} {what}", aligned(*saved));
+        for line in [*risk].into_iter().chain(lines.lines()) {
+            let _ = writeln!(text, "            {line}");
+        }
+    }
+    let _ = writeln!(text, "  {}", if savings.is_empty() { NO_SAVING } else { APART });
+    text
+}
+
+/// Savings as Markdown.
+pub fn savings_markdown(savings: &[Saving]) -> String {
+    let mut text = String::new();
+    for Saving { what, saved, risk, lines } in savings {
+        let _ = writeln!(text, "\n**{}**: {what}. {risk}\n\n```toml\n{lines}\n```", amount(*saved));
+    }
+    let _ = writeln!(text, "\n{}", if savings.is_empty() { NO_SAVING } else { APART });
+    text
+}
+
+/// Savings as JSON.
+pub fn savings_json(savings: &[Saving]) -> Value {
+    let row = |saving: &Saving| {
+        json!({
+            "what": saving.what,
+            "saved": number_of(saving.saved, 2),
+            "risk": saving.risk,
+            "lines": saving.lines,
+        })
+    };
+    savings.iter().map(row).collect()
+}
+
+/// The block of a plan: at most six lines.
+pub fn block(impact: &Impact, style: Style) -> String {
+    let Impact { before, after, payments } = impact;
+    if [before, after].iter().all(|bill| bill.items.is_empty() && bill.unpriced.is_empty()) {
+        return String::new();
+    }
+    let change = after.total() - before.total();
+    let mut text = style.paint(
+        Paint::Bold,
+        &format!("Cost: {} USD a month ({} by this plan)", amount(after.total()), signed(change)),
+    );
+    text.push('\n');
+    let _ = writeln!(
+        text,
+        "  fixed {} ({} an hour), usage {} for {} payments",
+        amount(after.fixed()),
+        number(after.hourly(), 4),
+        amount(after.usage()),
+        number(*payments, 0),
+    );
+    let changes = changes(before, after);
+    if !changes.is_empty() {
+        let more = changes.len().saturating_sub(NAMED);
+        let mut named: Vec<String> = changes.into_iter().take(NAMED).collect();
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        let _ = writeln!(text, "  {}", named.join(", "));
+    }
+    let unverified = after.unverified().len();
+    if unverified > 0 || !after.unpriced.is_empty() {
+        let unpriced = after.unpriced.len();
+        let _ = writeln!(
+            text,
+            "  {unverified} prices not verified, {unpriced} not known; payctl cost shows each item"
+        );
+    }
+    text
+}
+
+/// The components whose cost changes, the largest change first: `databases +87.60`.
+fn changes(before: &Bill, after: &Bill) -> Vec<String> {
+    let compared = Comparison::of(before, after);
+    let rows = compared.components.iter().filter(|row| !cents(row.saved()).is_zero());
+    rows.map(|row| format!("{} {}", row.name, signed(-row.saved()))).collect()
+}
+
+/// What a plan adds, by resource, the dearest first.
+pub fn dearest(before: &Bill, after: &Bill) -> String {
+    let compared = Comparison::of(before, after);
+    let added = compared.resources.iter().filter(|row| row.saved().is_sign_negative());
+    let added: Vec<String> =
+        added.take(5).map(|row| format!("{} {}", row.name, signed(-row.saved()))).collect();
+    added.join(", ")
+}
+
+/// The cost in the JSON of a plan.
+pub fn impact_json(impact: &Impact) -> Value {
+    let Impact { before, after, .. } = impact;
+    let mut value = sums(after);
+    value["before_monthly"] = json!(number_of(before.total(), 2));
+    value["change_monthly"] = json!(number_of(after.total() - before.total(), 2));
+    value["unverified"] = json!(after.unverified());
+    value["unpriced"] = json!(after.unpriced);
+    let rows = Comparison::of(before, after).components;
+    let rows = rows.iter().map(|row| {
+        json!({
+            "component": row.name,
+            "before": number_of(row.before, 2),
+            "after": number_of(row.after, 2),
+        })
+    });
+    value["components"] = rows.collect();
+    value
+}

@@ -1,0 +1,510 @@
+//! What environments cost: bills that are computed by hand, each kind's word about money, and the commands.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use payctl::aws::costs::{self, Resources};
+use payctl::aws::kinds::KINDS;
+use payctl::blueprint::{Facts, build};
+use payctl::config;
+use payctl_engine::model::address::Address;
+use payctl_engine::model::meta::Pricing;
+use payctl_money::bill::{Basis, Bill};
+use payctl_money::load::{Assumptions, Driver};
+use payctl_money::prices::Prices;
+use payctl_money::{Decimal, decimal, round};
+use serde_json::Value;
+
+use crate::cli_support::{Folder, Ran, ended};
+use crate::examples::dir_of;
+use crate::support::shipped_config;
+
+fn d(text: &str) -> Decimal {
+    decimal(text).unwrap_or_else(|| panic!("{text} is not a number"))
+}
+
+/// The specs of an environment.
+fn resources(dir: &Path, env: &str) -> Resources {
+    let loaded = config::load(dir, env, &|_| None)
+        .unwrap_or_else(|problems| panic!("{}, {env}: {problems:#?}", dir.display()));
+    let blueprint = build(&loaded, &Facts::placeholder("us-east-1")).expect("a blueprint");
+    blueprint.resources.into_values().map(|desired| (desired.address, desired.spec)).collect()
+}
+
+fn bill_with(dir: &Path, env: &str, assume: &Assumptions) -> Bill {
+    let prices = Prices::shipped("us-east-1").expect("a table");
+    costs::bill(&resources(dir, env), assume, &prices)
+}
+
+/// The environments of a directory, templates by their first example.
+fn envs(dir: &Path) -> Vec<String> {
+    let found = config::find_environments(dir).expect("a directory of configs");
+    let name = |found: config::Environment| match found.pattern {
+        None => Some(found.name),
+        Some(_) => found.examples.into_iter().next(),
+    };
+    found.into_iter().filter_map(name).collect()
+}
+
+/// The shipped configs.
+fn shipped() -> BTreeMap<&'static str, std::path::PathBuf> {
+    let examples = ["container-api", "cost-optimised", "migration", "serverless-secured"];
+    let mut all: BTreeMap<_, _> = examples.into_iter().map(|name| (name, dir_of(name))).collect();
+    all.insert("platform", shipped_config());
+    all
+}
+
+#[test]
+fn each_kind_says_whether_aws_charges_for_it() {
+    let prices = Prices::shipped("us-east-1").expect("a table");
+    // All samples refer to each other, so each kind sees its neighbours. None of them brings a question to
+    // the cluster, so that load is stated.
+    let questions = BTreeMap::from([(Driver::Reads, d("1000"))]);
+    let mut assume = Assumptions::default();
+    assume.resources.insert("rds.cluster/sample".into(), questions);
+    let samples = |variant: usize| -> Resources {
+        let sample = |kind: &&dyn payctl::aws::resource::AnyKind| {
+            let variants = kind.variants();
+            let spec = if variant == 0 { None } else { variants.get(variant - 1).cloned() };
+            let address = Address::new(kind.meta().kind, kind.sample_name());
+            (address, spec.unwrap_or_else(|| kind.sample()))
+        };
+        KINDS.iter().map(sample).collect()
+    };
+    let mut charging: BTreeMap<String, usize> = BTreeMap::new();
+    for variant in 0..8 {
+        let bill = costs::bill(&samples(variant), &assume, &prices);
+        let named = bill.items.iter().map(|item| &item.address);
+        for address in named.chain(bill.unpriced.iter().map(|unpriced| &unpriced.address)) {
+            let kind = address.split('/').next().unwrap_or_default();
+            *charging.entry(kind.to_owned()).or_default() += 1;
+        }
+    }
+    for kind in KINDS.iter().map(|kind| kind.meta()) {
+        let charges = charging.contains_key(kind.kind);
+        match kind.pricing {
+            Pricing::Unsaid => panic!("{}: META.pricing says nothing", kind.kind),
+            Pricing::Free(why) => {
+                assert!(!charges, "{} is free and charges", kind.kind);
+                assert!(why.ends_with('.'), "{}: {why}", kind.kind);
+            }
+            Pricing::Charged(what) => {
+                assert!(charges, "{} charges nothing", kind.kind);
+                assert!(what.ends_with('.'), "{}: {what}", kind.kind);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_shipped_environments_is_unpriced() {
+    for (name, dir) in shipped() {
+        for env in envs(&dir) {
+            let bill = bill_with(&dir, &env, &Assumptions::default());
+            assert!(bill.unpriced.is_empty(), "{name} {env}: {:?}", bill.unpriced);
+            assert!(bill.total() > Decimal::ZERO, "{name} {env}");
+        }
+    }
+}
+
+/// A product of numbers as they are written.
+fn product(factors: &str) -> Decimal {
+    factors.split(" x ").map(|factor| d(factor.trim())).product()
+}
+
+/// What stands in a bill whether anybody pays or not, and the sum that a person gets.
+fn expect_fixed(dir: &Path, env: &str, by_hand: &[(&str, &str)]) {
+    let bill = bill_with(dir, env, &Assumptions::default());
+    let sum: Decimal = by_hand.iter().map(|(_, factors)| product(factors)).sum();
+    let fixed = bill.items.iter().filter(|item| item.basis == Basis::Fixed);
+    let rows: Vec<String> = fixed
+        .map(|item| format!("{} {}: {} = {}", item.address, item.what, item.quantity, item.monthly))
+        .collect();
+    assert_eq!(round(bill.fixed(), 6), round(sum, 6), "{env}:\n{}", rows.join("\n"));
+}
+
+#[test]
+fn the_fixed_bill_of_cost_optimised_is_right() {
+    let common = [
+        ("NAT gateway and its address", "730 x 0.05"),
+        ("load balancer", "730 x 0.0225"),
+        ("its addresses in two zones", "2 x 730 x 0.005"),
+        ("CPU of two tasks of 256 units", "2 x 0.25 x 730 x 0.04048"),
+        ("memory of two tasks of 512 MB", "2 x 0.5 x 730 x 0.004445"),
+        ("two alarms of each of two policies", "4 x 0.10"),
+        ("dashboard", "3"),
+    ];
+    expect_fixed(&dir_of("cost-optimised"), "prod", &common);
+    // In dev an instance does the work of the gateway: t4g.nano, a disk of 8 GB, an address.
+    let mut dev = common.to_vec();
+    dev[0] = ("NAT instance", "730 x 0.0042");
+    dev.extend([("its disk", "8 x 0.08"), ("its address", "730 x 0.005")]);
+    expect_fixed(&dir_of("cost-optimised"), "dev", &dev);
+}
+
+#[test]
+fn the_fixed_bill_of_container_api_is_right() {
+    expect_fixed(
+        &dir_of("container-api"),
+        "prod",
+        &[
+            ("NAT gateway and its address", "730 x 0.05"),
+            ("load balancer", "730 x 0.0225"),
+            ("its addresses in three zones", "3 x 730 x 0.005"),
+            ("two database instances", "2 x 730 x 0.082"),
+            ("CPU of two tasks of 256 units", "2 x 0.25 x 730 x 0.04048"),
+            ("memory of two tasks of 512 MB", "2 x 0.5 x 730 x 0.004445"),
+            ("two alarms of a policy, two alarms", "4 x 0.10"),
+            ("Container Insights: 11 metrics, 21 of the service", "32 x 0.30"),
+            ("secret", "0.40"),
+            ("web ACL", "5"),
+            ("two rules", "2"),
+            ("dashboard", "3"),
+        ],
+    );
+}
+
+#[test]
+fn the_fixed_bill_of_migration_is_right() {
+    expect_fixed(
+        &dir_of("migration"),
+        "prod",
+        &[
+            ("NAT gateway and its address", "730 x 0.05"),
+            ("two database instances of half a unit", "2 x 0.5 x 730 x 0.12"),
+            ("key", "1"),
+            ("secret", "0.40"),
+            ("alarms", "4 x 0.10"),
+            ("dashboard", "3"),
+        ],
+    );
+}
+
+#[test]
+fn the_fixed_bill_of_serverless_secured_is_right() {
+    expect_fixed(
+        &dir_of("serverless-secured"),
+        "dev",
+        &[
+            ("NAT gateway and its address", "730 x 0.05"),
+            ("an instance", "730 x 0.0084"),
+            ("its disk", "8 x 0.08"),
+            ("two alarms of each of two policies, six alarms on seven metrics", "11 x 0.10"),
+            ("secret", "0.40"),
+            ("web ACL and three rules", "8"),
+            ("dashboards", "3 x 3"),
+            ("polls of the function that reads the queue", "5 x 180 x 730 x 0.0000004"),
+        ],
+    );
+}
+
+#[test]
+fn the_fixed_bill_of_the_recommended_platform_is_right() {
+    expect_fixed(
+        &shipped_config(),
+        "staging",
+        &[
+            ("NAT gateway and its address", "730 x 0.05"),
+            ("load balancer", "730 x 0.0225"),
+            ("two database instances of half a unit", "2 x 0.5 x 730 x 0.12"),
+            ("CPU of two tasks of 256 units", "2 x 0.25 x 730 x 0.04048"),
+            ("memory of two tasks of 512 MB", "2 x 0.5 x 730 x 0.004445"),
+            ("an instance", "730 x 0.0084"),
+            ("its disk", "8 x 0.08"),
+            ("two alarms of each of four policies, ten alarms on eleven metrics", "19 x 0.10"),
+            ("Container Insights: 11 metrics, 21 of the service", "32 x 0.30"),
+            ("key", "1"),
+            ("secret", "0.40"),
+            ("web ACL and five rules", "10"),
+            ("dashboards", "3 x 3"),
+            ("polls of the function that reads the queue", "5 x 180 x 730 x 0.0000004"),
+        ],
+    );
+}
+
+/// One line of a bill.
+fn line<'a>(bill: &'a Bill, address: &str, what: &str) -> &'a payctl_money::bill::Item {
+    let found = bill.items.iter().find(|item| item.address == address && item.what == what);
+    found.unwrap_or_else(|| panic!("no `{what}` of {address}"))
+}
+
+#[test]
+fn the_load_flows_from_the_api_to_functions_tables_and_logs() {
+    let assume = Assumptions { payments_per_month: d("1000000"), ..Assumptions::default() };
+    let bill = bill_with(&dir_of("cost-optimised"), "prod", &assume);
+    for (address, what, quantity, monthly) in [
+        // Three routes: 3 million requests at 3.50 dollars a million.
+        ("apigateway.stage/payments", "requests", "3000000", "10.5"),
+        // Each function gets a third. 0.1 s of 1 GB a million times is 100,000 GB-seconds.
+        ("lambda.function/processor", "requests", "1000000", "0.2"),
+        ("lambda.function/processor", "memory and time", "100000", "1.33334"),
+        ("lambda.function/validator", "memory and time", "50000", "0.66667"),
+        // The processor reads and writes a payment; the fraud detector reads. Half a unit for each
+        // read, and each write again in the index.
+        ("dynamodb.table/transactions", "reads", "1000000", "0.125"),
+        ("dynamodb.table/transactions", "writes", "2000000", "1.25"),
+        ("s3.bucket/audit", "writes", "1000000", "5"),
+    ] {
+        let item = line(&bill, address, what);
+        assert_eq!(item.quantity.normalize(), d(quantity), "{address} {what}");
+        assert_eq!(item.monthly.normalize(), d(monthly), "{address} {what}");
+    }
+    // 2 KB of log for each call; a KB is 1/1048576 GB.
+    let log = line(&bill, "logs.log_group/function-processor", "log");
+    assert_eq!(round(log.quantity, 6), round(d("2000000") / d("1048576"), 6));
+    // Three functions send 10 KB for each call through NAT, and so do the tasks behind the load balancer.
+    let nat: Decimal =
+        bill.items.iter().filter(|item| item.meter == "nat.gb").map(|item| item.quantity).sum();
+    assert_eq!(round(nat, 6), round(d("4") * d("10000000") / d("1048576"), 6));
+}
+
+#[test]
+fn what_is_known_of_a_resource_replaces_what_is_computed() {
+    let own = "[usage]\npayments_per_month = 10\n\n[usage.resources.\"dynamodb.table/carts\"]\nwrites = 4_000_000\nstored_gb = 10\n";
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &format!("{SHOP}\n{own}"));
+    let cost = json_of(&folder.cost("cost --env dev"));
+    let monthly = |what: &str| {
+        let items = cost["items"].as_array().expect("items");
+        let item = items.iter().find(|item| item["what"] == what).expect("the item");
+        item["monthly"].to_string()
+    };
+    assert_eq!((monthly("writes"), monthly("storage")), ("2.5".to_owned(), "2.5".to_owned()));
+    assert_eq!(cost["assumptions"]["payments_per_month"].to_string(), "10");
+    folder.edit("config/dev.toml", "dynamodb.table/carts", "dynamodb.table/cars");
+    let ran = folder.cost("cost --env dev");
+    ran.expect(1, "an unknown address");
+    assert!(ran.err.contains("this environment does not have dynamodb.table/cars"), "{}", ran.err);
+}
+
+/// A config that costs something: a table, and a NAT gateway with its address.
+const SHOP: &str = "project = \"shop\"\nregion = \"us-east-1\"\ndisposable = true\n\n[tables.carts]\npartition_key = \"id:S\"\npoint_in_time_recovery = false\n";
+const NAT: &str =
+    "\n[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\nnat = { kind = \"gateway\", count = 1 }\n";
+
+impl Folder {
+    /// `payctl LINE --json` on a sandbox of the folder.
+    fn cost(&self, line: &str) -> Ran {
+        ended(&mut self.payctl(&format!("{line} --sandbox --json")))
+    }
+}
+
+fn json_of(ran: &Ran) -> Value {
+    ran.expect(0, "a command");
+    let first = ran.out.lines().next().expect("a line");
+    serde_json::from_str(first).expect("a JSON line")
+}
+
+#[test]
+fn a_plan_costs_what_comes_after_less_what_was_before() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", SHOP);
+    folder.cost("apply --env dev --auto-approve").expect(0, "an apply");
+    folder.write("config/dev.toml", &format!("{SHOP}{NAT}"));
+    let plan = json_of(&folder.cost("plan --env dev"));
+    let total = json_of(&folder.cost("cost --env dev"))["total_monthly"].clone();
+    assert_eq!(plan["cost"]["total_monthly"], total);
+    // 730 hours of a gateway and of its address.
+    assert_eq!(plan["cost"]["change_monthly"].to_string(), "36.5");
+    assert_eq!(plan["cost"]["components"][0]["component"], "network");
+    folder.cost("apply --env dev --auto-approve").expect(0, "an apply");
+    let plan = json_of(&folder.cost("plan --env dev"));
+    assert_eq!(plan["cost"]["change_monthly"].to_string(), "0");
+    let text = ended(&mut folder.payctl("plan --env dev --sandbox")).out;
+    let (_, block) = text.split_once("Cost: ").expect("a block about money");
+    assert!((1..=6).contains(&block.lines().count()), "{text}");
+    let text = ended(&mut folder.payctl("plan --env dev --destroy --sandbox"));
+    assert!(text.out.contains("Cost: 0.00 USD a month (-36.50 by this plan)"), "{}", text.out);
+}
+
+#[test]
+fn a_budget_refuses_what_costs_more_and_nothing_else() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &format!("{SHOP}{NAT}"));
+    folder.cost("apply --env dev --auto-approve").expect(0, "an apply");
+    // Lower, though still above the budget; higher; higher with a reason; gone.
+    let budget = "\n[budget]\nmonthly = 10\n";
+    folder.write("config/dev.toml", &format!("{SHOP}{NAT}{budget}"));
+    folder.cost("apply --env dev --auto-approve").expect(0, "no change");
+    folder.edit("config/dev.toml", "count = 1", "count = 2");
+    let refused = folder.cost("apply --env dev --auto-approve");
+    refused.expect(6, "over the budget");
+    assert!(
+        refused.err.contains("would cost 73.00 USD a month, and its budget is 10.00 USD"),
+        "{}",
+        refused.err
+    );
+    assert!(refused.err.contains("ec2.nat_gateway/"), "{}", refused.err);
+    let allowed = folder.cost("apply --env dev --auto-approve --over-budget launch");
+    allowed.expect(0, "with a reason");
+    assert!(allowed.out.contains(r#""type":"over_budget""#), "{}", allowed.out);
+    folder.edit("config/dev.toml", "count = 2", "count = 1");
+    folder.cost("apply --env dev --auto-approve").expect(0, "cheaper");
+    folder.cost("destroy --env dev --auto-approve").expect(0, "a destroy");
+}
+
+#[test]
+fn the_steps_of_a_baseline_add_up() {
+    let folder = Folder::shipped();
+    let line = "cost --env dev --config-dir config/examples/cost-optimised --baseline config/examples/cost-optimised/before";
+    let cost = json_of(&folder.cost(line));
+    let steps = cost["baseline"]["steps"].as_array().expect("steps");
+    let number = |value: &Value| d(&value.to_string());
+    let saved: Decimal = steps.iter().map(|step| number(&step["saved"])).sum();
+    let total = number(&cost["baseline"]["total"]["saved"]);
+    assert!((saved - total).abs() <= d("0.06"), "{saved} {total}");
+    let text = ended(&mut folder.payctl(line));
+    assert!(text.out.contains("01-memory"), "{}", text.out);
+}
+
+/// A sum of products as it is written.
+fn sum_of(products: &str) -> Decimal {
+    products.split(" + ").map(product).sum()
+}
+
+#[test]
+fn each_measure_saves_what_is_computed_by_hand() {
+    let folder = Folder::shipped();
+    let line = "cost --env dev --config-dir config/examples/cost-optimised --baseline config/examples/cost-optimised/before";
+    let cost = json_of(&folder.cost(line));
+    let steps = cost["baseline"]["steps"].as_array().expect("steps");
+    // 100,000 payments call three functions each, for 0.1 s. 2 KB of each are 200,000 / 1,048,576 =
+    // 0.19073486328125 GB.
+    let by_hand = [
+        // 10,000 s of each: of 3 x 3008 MB, and of 1024, 512 and 1024 MB.
+        ("01-memory", "88125 x 0.0000166667", "25000 x 0.0000166667"),
+        // 5 units of three tables and an index for 730 hours: 14,600. Then a write to the table and
+        // its index for each payment, and two reads of half a unit.
+        (
+            "02-on-demand",
+            "14600 x 0.00065 + 14600 x 0.00013",
+            "200000 x 0.000000625 + 100000 x 0.000000125",
+        ),
+        ("03-arm64", "25000 x 0.0000166667", "25000 x 0.0000133334"),
+        ("04-concurrency", "0", "0"),
+        // Only the access log is moved, after 720 / 730 months; records of 1 KB stay.
+        (
+            "05-glacier",
+            "0.19073486328125 x 12 x 0.023",
+            "0.19073486328125 x 0.986301369863 x 0.023 + 0.19073486328125 x 11.013698630137 x 0.0036",
+        ),
+        // Ten logs: of three functions, of three APIs two each, of the service. 15 % is stored. Seven
+        // days are 168 / 730 months.
+        (
+            "06-logs",
+            "10 x 0.19073486328125 x 0.15 x 12 x 0.03",
+            "10 x 0.19073486328125 x 0.15 x 0.230136986301 x 0.03",
+        ),
+        // 10 KB of each call of three functions and the service go through the gateway.
+        (
+            "07-nat",
+            "730 x 0.045 + 730 x 0.005 + 20 x 0.19073486328125 x 0.045",
+            "730 x 0.0042 + 8 x 0.08 + 730 x 0.005",
+        ),
+        // Ten tasks; then two, and two alarms of each of two policies.
+        (
+            "08-scaling",
+            "10 x 0.25 x 730 x 0.04048 + 10 x 0.5 x 730 x 0.004445",
+            "2 x 0.25 x 730 x 0.04048 + 2 x 0.5 x 730 x 0.004445 + 4 x 0.10",
+        ),
+        ("09-dashboard", "0", "3"),
+        // 30 runs and 30 objects cost less than a cent.
+        ("10-report", "0", "0"),
+        // One API for several saves nothing: AWS charges for requests.
+        ("the rest", "0", "0"),
+    ];
+    assert_eq!(steps.len(), by_hand.len());
+    for (step, (name, before, after)) in steps.iter().zip(by_hand) {
+        assert_eq!(step["name"], name);
+        let saved = round(sum_of(before) - sum_of(after), 2);
+        assert_eq!(d(&step["saved"].to_string()), saved.normalize(), "{name}");
+    }
+    // The page shows what the program says.
+    let markdown = ended(&mut folder.payctl(&format!("{line} --format markdown"))).out;
+    let page = include_str!("../../docs/cost.md");
+    for (name, ..) in by_hand {
+        let start = format!("| {name} | ");
+        let row = markdown.lines().find(|line| line.starts_with(&start)).expect("a row");
+        assert!(page.contains(row), "docs/cost.md lacks {row}");
+    }
+}
+
+#[test]
+fn advice_saves_what_its_lines_save() {
+    let folder = Folder::shipped();
+    // Each advice is written into a config of its own, and computed anew.
+    let before = "config/examples/cost-optimised/before";
+    let of = |env: &str, more: &str| {
+        json_of(&folder.cost(&format!("cost --env {env} --config-dir {before}{more}")))
+    };
+    let cost = of("dev", " --advise");
+    let advice = cost["advice"].as_array().expect("a list");
+    let total = |cost: &Value| d(&cost["total_monthly"].to_string());
+    for (at, advice) in advice.iter().enumerate() {
+        let lines = advice["lines"].as_str().expect("lines");
+        folder.write(
+            &format!("{before}/advised{at}.toml"),
+            &format!("extends = \"dev.toml\"\n\n{lines}\n"),
+        );
+        let saved = total(&cost) - total(&of(&format!("advised{at}"), ""));
+        let said = d(&advice["saved"].to_string());
+        assert!((saved - said).abs() <= d("0.01"), "{advice:#}: {saved}");
+    }
+    let named: Vec<&str> = advice.iter().filter_map(|advice| advice["what"].as_str()).collect();
+    for what in [
+        "use a NAT instance in place of the NAT gateway",
+        "run the service payment on arm64",
+        "run the function processor on arm64",
+        "pay for the requests of the table users, not for capacity",
+        "destroy the environment after work: 160 hours a month",
+    ] {
+        assert!(named.contains(&what), "{what}: {named:#?}");
+    }
+    // Tables on demand are cheaper at a peak of five times the average, and dearer without a peak.
+    let capacity = "provision capacity for the peak of the table transactions";
+    let load = |peak: u32| {
+        format!(
+            "extends = \"dev-02-on-demand.toml\"\n\n[usage]\npayments_per_month = 20_000_000\npeak_factor = {peak}\n"
+        )
+    };
+    for (peak, is_advised) in [(5, false), (1, true)] {
+        folder.write(&format!("{before}/load{peak}.toml"), &load(peak));
+        let cost = of(&format!("load{peak}"), " --advise");
+        let mut advice = cost["advice"].as_array().expect("a list").iter();
+        assert_eq!(advice.any(|advice| advice["what"] == capacity), is_advised, "{peak}");
+    }
+}
+
+#[test]
+fn negotiated_prices_are_used_and_named() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &format!("{SHOP}{NAT}"));
+    folder.write(
+        "ours.toml",
+        "region = \"us-east-1\"\n[prices]\n\"nat.hours\" = { price = \"0.01\" }\n",
+    );
+    let cost = json_of(&folder.cost("cost --env dev --prices ours.toml"));
+    assert_eq!(cost["fixed_monthly"].to_string(), "10.95");
+    let nat =
+        &cost["items"].as_array().expect("items").iter().find(|item| item["meter"] == "nat.hours");
+    assert_eq!(nat.expect("an item")["source"], "ours.toml");
+    folder.write(
+        "ours.toml",
+        "region = \"us-east-1\"\n[prices]\n\"nat.days\" = { price = \"0.01\" }\n",
+    );
+    let ran = folder.cost("cost --env dev --prices ours.toml");
+    ran.expect(1, "an unknown meter");
+    assert!(ran.err.contains("there is no meter `nat.days`"), "{}", ran.err);
+}
+
+#[test]
+fn a_region_without_prices_says_what_is_missing() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &SHOP.replace("us-east-1", "ap-south-2"));
+    let cost = json_of(&folder.cost("cost --env dev"));
+    assert_eq!(cost["total_monthly"].to_string(), "0");
+    let text = ended(&mut folder.payctl("cost --env dev"));
+    let missing = "Not in the sum: dynamodb.table/carts: ";
+    let unpriced = cost["unpriced"].as_array().expect("a list");
+    assert_eq!(unpriced.is_empty(), !text.out.contains(missing), "{}", text.out);
+}
