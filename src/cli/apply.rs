@@ -6,8 +6,9 @@ use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
 use super::session::Session;
-use super::{Context, saved, secret};
+use super::{Context, expiry, lenders, saved, secret};
 use payctl_engine::plan::{Plan, Purpose};
+use time::OffsetDateTime;
 
 /// Make the environment match its config
 #[derive(Debug, clap::Args)]
@@ -56,7 +57,14 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         Purpose::Apply => secret::waiting(cx, &session.blueprint, &snapshot),
         Purpose::Destroy => Vec::new(),
     };
-    let ended = execute(cx, &session, &plan, consent).await;
+    let renewal = match purpose {
+        Purpose::Apply => expiry::due(&session, &snapshot, OffsetDateTime::now_utc()),
+        Purpose::Destroy => {
+            lenders::check_unused(&session).await?;
+            expiry::Renewal::default()
+        }
+    };
+    let ended = execute(cx, &session, &plan, &renewal, consent).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))
 }

@@ -28,12 +28,16 @@ mod environment;
 mod error;
 mod execute;
 pub mod exit;
+mod expiry;
 mod explain;
+mod gc;
 mod graph;
+mod lenders;
 mod outputs;
 mod plan;
 mod policy;
 mod preflight;
+mod receipt;
 mod restores;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -169,6 +173,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Env(env::Args),
+    Gc(gc::Args),
     Secret(secret::Args),
     Shift(shift::Args),
     #[cfg(feature = "sandbox")]
@@ -225,7 +230,8 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Policy(args) => policy::run(cx, args),
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
-        Command::Env(args) => env::run(cx, args),
+        Command::Env(args) => wait(stoppable(cx, env::run(cx, args))),
+        Command::Gc(args) => wait(stoppable(cx, gc::run(cx, args))),
         Command::Secret(args) => wait(stoppable(cx, secret::run(cx, args))),
         Command::Shift(args) => wait(stoppable(cx, shift::run(cx, args))),
         #[cfg(feature = "sandbox")]

@@ -35,7 +35,8 @@ fn the_help_lists_commands_and_global_flags() {
       policy       Print the least IAM policy for a task
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script of a shell
-      env          Show the configured environments
+      env          Show the environments of the account, or those of the config
+      gc           Destroy every environment whose time has passed
       secret       Set the value of a secret
       shift        Move traffic step by step, watch it, and take it back
       sandbox      Manage the embedded AWS that --sandbox uses

@@ -128,6 +128,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         names: _,
         may_share_name: _,
         arn: _,
+        // How a destroy reads the index of tags.
+        types: _,
         sizes: _,
         immutable,
         create_only,

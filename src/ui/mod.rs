@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. This module does not call the cloud and does not
 //! decide anything. Its text is the same with and without colour.
 
+pub mod environments;
 pub mod graph;
 pub mod json;
 pub mod kind;

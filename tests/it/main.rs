@@ -27,6 +27,7 @@ mod dynamodb;
 mod ec2;
 mod ecs;
 mod elb;
+mod environments;
 mod eventbridge;
 mod example_changes;
 mod example_values;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
     Answer, Call, Refusal, World, acm, apigateway, cloudwatch, dynamodb, ec2, ecs, elb, events,
-    kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
+    kms, lambda, logs, rds, route53, s3, secretsmanager, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -37,6 +37,7 @@ fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
     all.extend(cloudwatch::all_tags(&world.cloudwatch, region));
     all.extend(rds::all_tags(&world.rds, region));
     all.extend(route53::all_tags(&world.route53, region));
+    all.extend(secretsmanager::all_tags(&world.secretsmanager, region));
     all.extend(s3::all_tags(&world.s3, region));
     all.extend(sns::all_tags(&world.sns, region));
     all.extend(sqs::all_tags(&world.sqs, region));

@@ -37,6 +37,9 @@ pub struct Meta {
     /// Its ARN after the partition, where that follows from the name: `sqs:{here}:{name}`, with what
     /// [`Scope::filled`] fills in.
     pub arn: Option<&'static str>,
+    /// The types of its objects in ARNs, as the index of tags lists them: `ec2:vpc`. Empty if the index
+    /// does not know them.
+    pub types: &'static [&'static str],
     /// How large parts of its spec may be.
     pub sizes: &'static [SizeLimit],
     /// Dotted paths in the spec that AWS cannot change in place.
@@ -137,6 +140,7 @@ impl Meta {
             names: None,
             may_share_name: false,
             arn: None,
+            types: &[],
             sizes: &[],
             immutable: &[],
             create_only: &[],

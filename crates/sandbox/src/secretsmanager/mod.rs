@@ -55,6 +55,15 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     vec![("secrets", live)]
 }
 
+/// The tags of all secrets of a region by ARN, with those whose deletion is scheduled.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Tags)> + 'a {
+    here(&state.secrets, region)
+        .map(|(_, secret)| (secret.arn.clone(), secret.tags.clone().unwrap_or_default()))
+}
+
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());

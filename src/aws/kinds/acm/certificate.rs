@@ -95,6 +95,7 @@ impl Resource for Certificate {
         ],
         names: Some(NameRule::tag("certificate")),
         section: "certificates",
+        types: &["acm:certificate"],
         ..Meta::new("acm.certificate", "acm", "A certificate of ACM, which DNS records prove.")
     };
 

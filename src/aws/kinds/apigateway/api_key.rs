@@ -47,6 +47,7 @@ impl Resource for ApiKey {
         ],
         names: Some(named("api-key")),
         section: "apis",
+        types: &["apigateway:apikeys"],
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

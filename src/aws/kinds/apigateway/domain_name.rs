@@ -74,6 +74,7 @@ impl Resource for DomainName {
             Permit::delete(&["apigateway:DELETE"], &["apigateway:{region}::/domainnames/*"]),
         ],
         section: "apis",
+        types: &["apigateway:domainnames"],
         ..Meta::new(
             "apigateway.domain_name",
             "apigateway",

@@ -133,6 +133,7 @@ impl Resource for RestApi {
         names: Some(named("api")),
         sizes: &[SizeLimit::policy("policy", "policy", 8192)],
         section: "apis",
+        types: &["apigateway:restapis"],
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",

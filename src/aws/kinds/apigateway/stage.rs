@@ -164,6 +164,7 @@ impl Resource for Stage {
         ],
         deadline: Duration::from_secs(900),
         section: "apis",
+        types: &["apigateway:restapis/stages"],
         ..Meta::new(
             "apigateway.stage",
             "apigateway",

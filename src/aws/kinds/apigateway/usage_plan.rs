@@ -77,6 +77,7 @@ impl Resource for UsagePlan {
         ],
         names: Some(named("usage-plan")),
         section: "apis",
+        types: &["apigateway:usageplans"],
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

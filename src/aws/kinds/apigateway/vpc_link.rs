@@ -63,6 +63,7 @@ impl Resource for VpcLink {
         ],
         names: Some(NameRule::new("vpc-link", 128, r"^[A-Za-z0-9._-]{1,128}$", NAME_RULE)),
         section: "vpc_links",
+        types: &["apigateway:vpclinks"],
         ..Meta::new(
             "apigateway.vpc_link",
             "apigateway",

@@ -97,6 +97,7 @@ impl Resource for Alarm {
             "an alarm's name is 1 to 255 characters without control characters",
         )),
         section: "alarms",
+        types: &["cloudwatch:alarm"],
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 

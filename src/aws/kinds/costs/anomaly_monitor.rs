@@ -110,6 +110,7 @@ impl Resource for AnomalyMonitor {
             .of_account(),
         ),
         section: "cost_anomalies",
+        types: &["ce:anomalymonitor"],
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 

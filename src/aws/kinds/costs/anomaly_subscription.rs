@@ -118,6 +118,7 @@ impl Resource for AnomalySubscription {
             .of_account(),
         ),
         section: "cost_anomalies",
+        types: &["ce:anomalysubscription"],
         ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 

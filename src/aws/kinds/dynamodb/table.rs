@@ -257,6 +257,7 @@ impl Resource for Table {
         )),
         arn: Some("dynamodb:{here}:table/{name}"),
         section: "tables",
+        types: &["dynamodb:table"],
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 

@@ -39,7 +39,7 @@ impl Resource for ElasticIp {
         // A NAT gateway that AWS is still deleting holds the address.
         transient: &[("AuthFailure", "permission to access the specified resource")],
         permits: &[
-            Permit::look(&["ec2:DescribeAddresses"], &["*"]),
+            Permit::look(&["ec2:DescribeAccountAttributes", "ec2:DescribeAddresses"], &["*"]),
             Permit::create(&["ec2:AllocateAddress"], &["ec2:{here}:elastic-ip/*"]).made_ours(),
             Permit::create(&["ec2:CreateTags"], &["ec2:{here}:elastic-ip/*"])
                 .where_equal("ec2:CreateAction", "AllocateAddress"),
@@ -49,6 +49,7 @@ impl Resource for ElasticIp {
         ],
         names: Some(NameRule::tag("address")),
         section: "network",
+        types: &["ec2:elastic-ip"],
         ..Meta::new("ec2.elastic_ip", "ec2", "A static public IPv4 address.")
     };
 

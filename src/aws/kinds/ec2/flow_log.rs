@@ -75,6 +75,7 @@ impl Resource for FlowLog {
         ],
         names: Some(NameRule::tag("flow-log")),
         section: "network",
+        types: &["ec2:vpc-flow-log"],
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 

@@ -72,6 +72,7 @@ impl Resource for GatewayEndpoint {
         ],
         names: Some(NameRule::tag("endpoint")),
         section: "network",
+        types: &["ec2:vpc-endpoint"],
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

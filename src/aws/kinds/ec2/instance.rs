@@ -118,6 +118,7 @@ impl Resource for Instance {
         ],
         names: Some(NameRule::tag("instance")),
         section: "network",
+        types: &["ec2:instance"],
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };
 

@@ -80,6 +80,7 @@ impl Resource for InternetGateway {
         ],
         names: Some(NameRule::tag("internet-gateway")),
         section: "network",
+        types: &["ec2:internet-gateway"],
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

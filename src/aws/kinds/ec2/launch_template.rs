@@ -126,6 +126,7 @@ impl Resource for LaunchTemplate {
             "a launch template's name is 3 to 128 letters, digits and ( ) . - / _",
         )),
         section: "fleets",
+        types: &["ec2:launch-template"],
         ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 

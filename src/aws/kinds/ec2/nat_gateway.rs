@@ -61,6 +61,7 @@ impl Resource for NatGateway {
         ],
         names: Some(NameRule::tag("nat-gateway")),
         section: "network",
+        types: &["ec2:natgateway"],
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };
 

@@ -117,6 +117,7 @@ impl Resource for RouteTable {
         ],
         names: Some(NameRule::tag("route-table")),
         section: "network",
+        types: &["ec2:route-table"],
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 

@@ -69,6 +69,7 @@ impl Resource for SecurityGroup {
             )
         }),
         section: "security_groups",
+        types: &["ec2:security-group"],
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

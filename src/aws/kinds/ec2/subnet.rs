@@ -66,6 +66,7 @@ impl Resource for Subnet {
         ],
         names: Some(NameRule::tag("subnet")),
         section: "network",
+        types: &["ec2:subnet"],
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 

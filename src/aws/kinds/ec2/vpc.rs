@@ -82,6 +82,7 @@ impl Resource for Vpc {
         ],
         names: Some(NameRule::tag("vpc")),
         section: "network",
+        types: &["ec2:vpc"],
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 

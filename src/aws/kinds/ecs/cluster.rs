@@ -100,6 +100,7 @@ impl Resource for Cluster {
         names: Some(named("cluster")),
         arn: Some("ecs:{here}:cluster/{name}"),
         section: "clusters",
+        types: &["ecs:cluster"],
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 

@@ -218,6 +218,7 @@ impl Resource for Service {
         ],
         names: Some(named("service")),
         section: "services",
+        types: &["ecs:service"],
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 

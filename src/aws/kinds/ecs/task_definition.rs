@@ -198,6 +198,7 @@ impl Resource for TaskDefinition {
         ],
         names: Some(named("task")),
         section: "services",
+        types: &["ecs:task-definition"],
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 

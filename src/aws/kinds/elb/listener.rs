@@ -174,6 +174,7 @@ impl Resource for Listener {
         ],
         names: Some(NameRule::tag("listener")),
         section: "load_balancers",
+        types: &["elasticloadbalancing:listener"],
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",

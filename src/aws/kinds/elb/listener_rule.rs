@@ -156,6 +156,7 @@ impl Resource for ListenerRule {
         ],
         names: Some(NameRule::tag("rule")),
         section: "load_balancers",
+        types: &["elasticloadbalancing:listener-rule"],
         ..Meta::new(
             "elb.listener_rule",
             "elasticloadbalancing",

@@ -146,6 +146,7 @@ impl Resource for LoadBalancer {
         ],
         names: Some(common::named("lb")),
         section: "load_balancers",
+        types: &["elasticloadbalancing:loadbalancer"],
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",

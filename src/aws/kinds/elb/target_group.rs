@@ -150,6 +150,7 @@ impl Resource for TargetGroup {
         ],
         names: Some(common::named("tg")),
         section: "target_groups",
+        types: &["elasticloadbalancing:targetgroup"],
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",

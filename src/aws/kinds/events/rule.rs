@@ -128,6 +128,7 @@ impl Resource for Rule {
         )),
         arn: Some("events:{here}:rule/{name}"),
         section: "events",
+        types: &["events:rule"],
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 

@@ -81,6 +81,7 @@ impl Resource for Detector {
         ],
         names: Some(NameRule::tag("detector")),
         section: "threat_detection",
+        types: &["guardduty:detector"],
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 

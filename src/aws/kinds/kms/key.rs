@@ -152,6 +152,7 @@ impl Resource for Key {
         }),
         sizes: &[SizeLimit::policy("policy", "policy", 32_768)],
         section: "keys",
+        types: &["kms:key"],
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };
 

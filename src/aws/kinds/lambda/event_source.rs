@@ -81,6 +81,7 @@ impl Resource for EventSource {
             ),
         ],
         section: "functions",
+        types: &["lambda:event-source-mapping"],
         ..Meta::new(
             "lambda.event_source",
             "lambda",

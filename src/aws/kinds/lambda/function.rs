@@ -177,6 +177,7 @@ impl Resource for Function {
         )),
         arn: Some("lambda:{here}:function:{name}"),
         section: "functions",
+        types: &["lambda:function"],
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 

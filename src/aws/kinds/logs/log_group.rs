@@ -88,6 +88,7 @@ impl Resource for LogGroup {
         }),
         arn: Some("logs:{here}:log-group:{name}"),
         section: "log_groups",
+        types: &["logs:log-group"],
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 

@@ -249,6 +249,7 @@ impl Resource for Cluster {
             "AWS did not carry out the upgrade; the cluster's events in the RDS console say why",
         )],
         section: "databases",
+        types: &["rds:cluster"],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 

@@ -81,6 +81,7 @@ impl Resource for ParameterGroup {
         ],
         names: Some(common::named("parameters", 255)),
         section: "databases",
+        types: &["rds:cluster-pg"],
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

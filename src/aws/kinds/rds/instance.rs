@@ -113,6 +113,7 @@ impl Resource for Instance {
         ],
         names: Some(common::named("database-instance", 63)),
         section: "databases",
+        types: &["rds:db"],
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 

@@ -67,6 +67,7 @@ impl Resource for SubnetGroup {
         ],
         names: Some(common::named("subnet-group", 255)),
         section: "databases",
+        types: &["rds:subgrp"],
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 

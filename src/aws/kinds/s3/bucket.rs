@@ -196,6 +196,7 @@ impl Resource for Bucket {
         arn: Some("s3:::{name}"),
         sizes: &[SizeLimit::policy("policy", "policy", 20_480)],
         section: "buckets",
+        types: &["s3"],
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };
 

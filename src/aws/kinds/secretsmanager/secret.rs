@@ -139,6 +139,7 @@ impl Resource for Secret {
             )
         }),
         section: "secrets",
+        types: &["secretsmanager:secret"],
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",

@@ -81,6 +81,7 @@ impl Resource for Topic {
         arn: Some("sns:{here}:{name}"),
         sizes: &[SizeLimit::policy("policy", "policy", 30_720)],
         section: "topics",
+        types: &["sns"],
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 

@@ -123,6 +123,7 @@ impl Resource for Queue {
             },
         ],
         section: "queues",
+        types: &["sqs"],
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 

@@ -62,6 +62,7 @@ impl Resource for Parameter {
         ],
         sizes: &[SizeLimit::policy("value", "value", 4096)],
         section: "parameters",
+        types: &["ssm:parameter"],
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

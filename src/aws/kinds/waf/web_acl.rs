@@ -205,6 +205,7 @@ impl Resource for WebAcl {
             "a web ACL's name is 1 to 128 letters, digits, _ and -",
         )),
         section: "firewalls",
+        types: &["wafv2:regional"],
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL, which allows or blocks requests.")
     };
 
