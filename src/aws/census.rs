@@ -12,7 +12,7 @@ use super::clients::{Aws, retry_read};
 use super::error::op;
 use super::kinds::{CLAIMS, HOLDERS, INDEXES};
 use super::leftovers::Holder;
-use payctl_engine::model::error::OpError;
+use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{TAG_ADDRESS, TAG_BORROWS, TAG_ENV, TAG_PROJECT, TAG_REGION};
 
@@ -99,8 +99,10 @@ pub async fn listed(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
 
 /// The environments of the project whose tags say that they use something of this one.
 pub async fn claimants(aws: &Aws) -> Result<BTreeSet<String>, OpError> {
-    let others = try_join_all(CLAIMS.iter().map(|index| (index.ask)(aws)));
-    let (mut found, others) = try_join(tagged(aws, vec![has(TAG_BORROWS)]), others).await?;
+    let others = CLAIMS.iter().map(|index| async { known((index.ask)(aws).await) });
+    let others = try_join_all(others);
+    let tagged = async { known(tagged(aws, vec![has(TAG_BORROWS)]).await) };
+    let (mut found, others) = try_join(tagged, others).await?;
     found.extend(others.into_iter().flatten());
     let borrows = |one: &Indexed| {
         let lenders = one.tags.get(TAG_BORROWS)?;
@@ -110,6 +112,14 @@ pub async fn claimants(aws: &Aws) -> Result<BTreeSet<String>, OpError> {
         one.tags.get(TAG_ENV).filter(|_| own).cloned()
     };
     Ok(found.iter().filter_map(borrows).collect())
+}
+
+/// The answer. An endpoint that does not know the question holds nothing of the sort.
+fn known(found: Result<Vec<Indexed>, OpError>) -> Result<Vec<Indexed>, OpError> {
+    match found {
+        Err(error) if error.class == ErrorClass::Unsupported => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 fn has(key: &str) -> TagFilter {
