@@ -170,7 +170,12 @@ async fn stand(provider: &AwsProvider, one: &Indexed) -> Result<Standing, OpErro
     let Some(address) = aws.scope.owned(&one.tags) else { return Ok(Standing::There) };
     // Tags may come from another object, as those of a volume do: only a type that the kind lists is
     // the kind's.
-    let is_of_kind = find_meta(&address.kind).is_some_and(|meta| is_of_type(&one.arn, meta.types));
+    let meta = find_meta(&address.kind);
+    let is_one_of = |types: &[&str]| is_of_type(&one.arn, types);
+    if meta.is_some_and(|meta| is_one_of(meta.kept_types)) {
+        return Ok(Standing::Gone);
+    }
+    let is_of_kind = meta.is_some_and(|meta| is_one_of(meta.types));
     if !is_of_kind {
         let probe = PROBES.iter().find(|probe| one.arn.split(':').nth(2) == Some(probe.service));
         let exists = match probe {

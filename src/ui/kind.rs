@@ -130,6 +130,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         arn: _,
         // How a destroy reads the index of tags.
         types: _,
+        kept_types: _,
         sizes: _,
         immutable,
         create_only,

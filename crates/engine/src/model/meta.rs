@@ -40,6 +40,9 @@ pub struct Meta {
     /// The types of its objects in ARNs, as the index of tags lists them: `ec2:vpc`. Empty if the index
     /// does not know them.
     pub types: &'static [&'static str],
+    /// The types of what stays on purpose after a deletion and carries the same tags, such as a final
+    /// snapshot: a receipt does not count it as left.
+    pub kept_types: &'static [&'static str],
     /// How large parts of its spec may be.
     pub sizes: &'static [SizeLimit],
     /// Dotted paths in the spec that AWS cannot change in place.
@@ -141,6 +144,7 @@ impl Meta {
             may_share_name: false,
             arn: None,
             types: &[],
+            kept_types: &[],
             sizes: &[],
             immutable: &[],
             create_only: &[],

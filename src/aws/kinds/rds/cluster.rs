@@ -250,6 +250,7 @@ impl Resource for Cluster {
         )],
         section: "databases",
         types: &["rds:cluster"],
+        kept_types: &["rds:cluster-snapshot"],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 
