@@ -99,7 +99,7 @@ pub async fn listed(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
 
 /// The environments of the project whose tags say that they use something of this one.
 pub async fn claimants(aws: &Aws) -> Result<BTreeSet<String>, OpError> {
-    let others = CLAIMS.iter().map(|index| async { known((index.ask)(aws).await) });
+    let others = CLAIMS.iter().map(|index| async move { known((index.ask)(aws).await) });
     let others = try_join_all(others);
     let tagged = async { known(tagged(aws, vec![has(TAG_BORROWS)]).await) };
     let (mut found, others) = try_join(tagged, others).await?;

@@ -60,7 +60,9 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let renewal = match purpose {
         Purpose::Apply => expiry::due(&session, &snapshot, OffsetDateTime::now_utc()),
         Purpose::Destroy => {
-            lenders::check_unused(&session).await?;
+            if targets.is_empty() {
+                lenders::check_unused(&session).await?;
+            }
             expiry::Renewal::default()
         }
     };

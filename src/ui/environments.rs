@@ -8,7 +8,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::style::{count, table};
-use super::text::one_line;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{TAG_EXPIRES, is_protected};
 
@@ -128,10 +127,9 @@ pub fn text(rows: &[Row], now: OffsetDateTime) -> String {
             row.resources.to_string(),
             row.state.word().to_owned(),
         ]
-        .map(|cell| one_line(&cell))
         .to_vec()
     }));
-    let lines = table(&cells).into_iter().map(|line| line.trim_end().to_owned() + "\n");
+    let lines = table(&cells).into_iter().map(|line| line + "\n");
     lines.chain([format!("{}.\n", count(rows.len(), "environment"))]).collect()
 }
 
@@ -233,11 +231,11 @@ mod tests {
     #[test]
     fn the_table_says_who_and_until_when() {
         insta::assert_snapshot!(text(&rows(), NOW), @r"
-        environment  project  owner     pull request  age     expires    resources  state
-        pr-7         payment  ada       7             3 d     1 h ago    1          expired
-        pr-8         payment  ada       8             3 d     in 2 d     2          live
-        prod         payment  payments  -             -       -          1          protected
-        dev-2        payment  -         -             -       -          1          kept
+        environment  project  owner     pull request  age  expires  resources  state
+        pr-7         payment  ada       7             3 d  1 h ago  1          expired
+        pr-8         payment  ada       8             3 d  in 2 d   2          live
+        prod         payment  payments  -             -    -        1          protected
+        dev-2        payment  -         -             -    -        1          kept
         4 environments.
         ");
     }
