@@ -29,21 +29,30 @@ pub struct Loan {
 /// The live objects that others lend, by the address that stands for them here.
 pub type Lent = BTreeMap<Address, Live>;
 
+/// Whether objects of a kind can be lent.
+pub fn is_lendable(kind: &str) -> bool {
+    [VPC, SUBNET, KEY].contains(&kind)
+}
+
+const VPC: &str = "ec2.vpc";
+const SUBNET: &str = "ec2.subnet";
+const KEY: &str = "kms.key";
+
 /// What a config asks of other environments.
 pub fn loans(config: &Config) -> Vec<Loan> {
     let network = config.network.iter().filter_map(|network| {
         Some(Loan {
             lender: network.from.as_ref()?.0.clone(),
             path: KeyPath::of("network"),
-            main: Address::new("ec2.vpc", "main"),
-            with: &["ec2.subnet"],
+            main: Address::new(VPC, "main"),
+            with: &[SUBNET],
         })
     });
     let keys = config.keys.iter().filter_map(|(name, key)| {
         Some(Loan {
             lender: key.from.as_ref()?.0.clone(),
             path: KeyPath::of("keys").key(name),
-            main: Address::new("kms.key", name.0.as_str()),
+            main: Address::new(KEY, name.0.as_str()),
             with: &[],
         })
     });
@@ -129,7 +138,7 @@ impl Builder<'_> {
         let begin = format!("{}-", tier.word());
         match &self.facts.lent {
             Some(lent) => {
-                let subnets = lent.keys().filter(|address| address.kind == "ec2.subnet");
+                let subnets = lent.keys().filter(|address| address.kind == SUBNET);
                 let names = subnets.map(|address| address.name.clone());
                 let names: Vec<String> = names.filter(|name| name.starts_with(&begin)).collect();
                 // The last check says that there is no such tier.
@@ -173,7 +182,7 @@ impl Builder<'_> {
         match &network.from {
             None => network.cidr.0.clone(),
             Some(_) => {
-                let range = self.lent_field(&Address::new("ec2.vpc", "main"), "cidr");
+                let range = self.lent_field(&Address::new(VPC, "main"), "cidr");
                 // Without an account it is not known.
                 range.unwrap_or("10.0.0.0/16").to_owned()
             }

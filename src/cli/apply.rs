@@ -59,13 +59,9 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     };
     let renewal = match purpose {
         Purpose::Apply => expiry::due(&session, &snapshot, OffsetDateTime::now_utc()),
-        Purpose::Destroy => {
-            if targets.is_empty() {
-                lenders::check_unused(&session).await?;
-            }
-            expiry::Renewal::default()
-        }
+        Purpose::Destroy => expiry::Renewal::default(),
     };
+    lenders::check_unused(&session, &plan).await?;
     let ended = execute(cx, &session, &plan, &renewal, consent).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))

@@ -46,10 +46,8 @@ pub(super) async fn carry_out(
     snapshot: &Snapshot,
     consent: Consent,
 ) -> Result<u8, CliError> {
-    if cx.global.targets.is_empty() {
-        lenders::check_unused(session).await?;
-    }
     let plan = session.plan(snapshot, Purpose::Destroy, &cx.global.targets)?;
+    lenders::check_unused(session, &plan).await?;
     execute(cx, session, &plan, &Renewal::default(), consent).await
 }
 
@@ -58,7 +56,7 @@ async fn open(cx: &Context, args: &Args) -> Result<Session, CliError> {
     let (env, dir) = (cx.env()?, &cx.global.config_dir);
     let is_unknown = !dir.exists() || config::has(dir, &env).is_ok_and(|has| !has);
     if !is_unknown {
-        return Session::open(cx, &env).await;
+        return Session::open_for(cx, &env, Purpose::Destroy).await;
     }
     let aws = session::account(cx).await?;
     let project = match &args.project {

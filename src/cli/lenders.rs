@@ -9,13 +9,18 @@ use super::session::Session;
 use crate::aws::census;
 use crate::aws::clients::retry_read;
 use crate::aws::lent;
+use crate::blueprint::loans::is_lendable;
 use payctl_engine::model::live::Owner;
-use payctl_engine::plan::Purpose;
+use payctl_engine::plan::{Action, Change, Plan, Purpose};
 use payctl_engine::survey;
 
-/// Refuses to destroy an environment of which others use something. The index of tags also lists
-/// objects that are gone, so payctl looks at each of those environments itself.
-pub(super) async fn check_unused(session: &Session) -> Result<(), CliError> {
+/// Refuses to delete what others may use, as long as there are such environments. The index of tags also
+/// lists objects that are gone, so payctl looks at each of those environments itself.
+pub(super) async fn check_unused(session: &Session, plan: &Plan) -> Result<(), CliError> {
+    let goes = |change: &Change| matches!(change.action, Action::Delete | Action::Replace);
+    if !plan.changes.iter().any(|change| goes(change) && is_lendable(&change.address.kind)) {
+        return Ok(());
+    }
     let aws = session.provider.aws();
     let failed = |error| CliError::cloud("look for environments that use this one", &error);
     let claimants = retry_read(|| census::claimants(aws)).await.map_err(failed)?;

@@ -62,6 +62,15 @@ pub(super) struct Session {
 impl Session {
     /// Loads the config of an environment and connects to its account.
     pub(super) async fn open(cx: &Context, env: &str) -> Result<Self, CliError> {
+        Self::open_for(cx, env, Purpose::Apply).await
+    }
+
+    /// The same for a purpose. A destroy needs nothing of what others lend: it may be gone.
+    pub(super) async fn open_for(
+        cx: &Context,
+        env: &str,
+        purpose: Purpose,
+    ) -> Result<Self, CliError> {
         let began = Instant::now();
         let loaded = load(&cx.global, env)?;
         let region = Some(loaded.config.region.0.clone());
@@ -73,8 +82,11 @@ impl Session {
         if !cx.global.sandbox {
             check_account(&loaded, &aws)?;
         }
-        let lent = borrowed(&loaded, &aws).await?;
-        let known = Facts { lent: Some(lent), ..facts(&aws, zones)? };
+        let lent = match purpose {
+            Purpose::Apply => Some(borrowed(&loaded, &aws).await?),
+            Purpose::Destroy => None,
+        };
+        let known = Facts { lent, ..facts(&aws, zones)? };
         let blueprint = blueprint::build(&loaded, &known);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
         let described = loaded.config.outputs.iter();

@@ -438,6 +438,26 @@ fn a_borrower_uses_the_network_and_the_key_of_another_environment_and_leaves_the
 }
 
 #[test]
+fn a_borrower_is_destroyed_although_the_lender_lost_what_it_lent() {
+    let folder = lending();
+    apply(&folder, "dev");
+    apply(&folder, "pr-7");
+    let target =
+        folder.expect(1, "destroy --env dev --sandbox --auto-approve --target kms.key/main");
+    assert!(target.err.contains("other environments use dev"), "{}", target.err);
+    let hand = by_hand(&Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox"));
+    block_on(async {
+        let kms = aws_sdk_kms::Client::new(&hand);
+        let keys = kms.list_keys().send().await.expect("keys").keys.expect("keys");
+        let key = keys[0].key_id.clone().expect("an id");
+        kms.schedule_key_deletion().key_id(key).send().await.expect("scheduled");
+    });
+    let lost = folder.expect(1, "plan --env pr-7 --sandbox");
+    assert!(lost.err.contains("dev has no kms.key/main here"), "{}", lost.err);
+    folder.expect(0, "destroy --env pr-7 --sandbox --auto-approve");
+}
+
+#[test]
 fn an_environment_that_stops_borrowing_says_so_in_its_tags() {
     let folder = lending();
     apply(&folder, "dev");
