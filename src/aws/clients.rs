@@ -25,6 +25,7 @@ use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
+use super::web::Web;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::scope::Scope;
@@ -57,10 +58,15 @@ pub struct Aws {
     pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
+    /// The way to hosts that are no endpoints of services.
+    pub(super) web: Web,
     /// Whether payctl calls the FIPS or dual-stack endpoints of AWS, which not every service has.
     pub(super) is_special: bool,
     /// By ARN, whether a KMS key is AWS's own: that never changes, so it is asked once.
     pub(crate) managed_keys: Arc<tokio::sync::Mutex<BTreeMap<String, bool>>>,
+    /// The last change of each record of Route 53 in this process: AWS tells only of a change, by its id,
+    /// whether its name servers have it.
+    pub(crate) record_changes: Arc<tokio::sync::Mutex<BTreeMap<String, String>>>,
     pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) apigateway: aws_sdk_apigateway::Client,
     pub(crate) apigatewayv2: aws_sdk_apigatewayv2::Client,
@@ -176,8 +182,10 @@ impl Aws {
             scope,
             packages: Packages::default(),
             is_elsewhere,
+            web: Web::new(&config, connection),
             is_special,
             managed_keys: Arc::default(),
+            record_changes: Arc::default(),
             acm: client!(aws_sdk_acm, &config, meter),
             apigateway: client!(aws_sdk_apigateway, &config, meter, alone apigateway::rates::RATES.alone),
             apigatewayv2: client!(aws_sdk_apigatewayv2, &config, meter, alone apigateway::rates::RATES.alone),
@@ -275,7 +283,7 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     }
     let mut config = loader.load().await;
     // An endpoint on this machine is neither FIPS nor dual-stack.
-    if config.endpoint_url().is_some_and(network::is_near) {
+    if config.endpoint_url().is_some_and(network::is_here) {
         let mut builder = config.into_builder();
         builder.set_use_fips(None).set_use_dual_stack(None);
         config = builder.build();

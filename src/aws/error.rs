@@ -210,7 +210,7 @@ impl<T> Gone<T> for Result<T, OpError> {
     }
 }
 
-fn chain_of(error: &dyn std::error::Error) -> String {
+pub(super) fn chain_of(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

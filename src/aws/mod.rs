@@ -18,3 +18,4 @@ pub mod resource;
 pub mod restores;
 mod tags;
 pub mod traffic;
+pub mod web;

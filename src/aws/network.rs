@@ -28,22 +28,6 @@ const BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The variables that may name the proxy for HTTPS; the first that is set counts.
 const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// A transport for single requests that are none of AWS's, over the same ways.
-pub(super) async fn requests(profile: Option<&str>) -> Result<SharedHttpConnector, OpError> {
-    let tls = tls(profile).await?;
-    let connector = |proxy: ProxyConfig| {
-        let provider = Provider::Rustls(CryptoMode::AwsLc);
-        let mut connector = ConnectorBuilder::default().tls_provider(provider);
-        connector.set_tls_context(tls.clone());
-        connector.set_proxy_config(Some(proxy));
-        SharedHttpConnector::new(connector.build())
-    };
-    Ok(SharedHttpConnector::new(Network {
-        direct: connector(ProxyConfig::disabled()),
-        proxied: connector(ProxyConfig::from_env()),
-    }))
-}
-
 /// The ordinary transport: HTTPS, through the proxy that the environment names. Addresses on this
 /// machine, or on its link like the metadata of an instance, do not need a proxy.
 pub(super) async fn transport(profile: Option<&str>) -> Result<SharedHttpClient, OpError> {
@@ -158,19 +142,38 @@ pub(super) fn explain(op: &str, chain: &str) -> Option<OpError> {
 }
 
 /// Whether a URL leads to this machine, or no farther than its link.
-pub(super) fn is_near(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let host = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
+fn is_near(url: &str) -> bool {
+    let is_link = match host(url).parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => ip.is_link_local(),
+        Ok(IpAddr::V6(_)) => host(url).eq_ignore_ascii_case(METADATA_V6),
+        Err(_) => false,
     };
+    is_link || is_here(url)
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_here(url: &str) -> bool {
+    let host = host(url);
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || host.eq_ignore_ascii_case(METADATA_V6),
+        Ok(ip) => ip.is_loopback(),
         Err(_) => host == "localhost" || host.ends_with(".localhost"),
     }
+}
+
+/// The host of a URL, without its port.
+fn host(url: &str) -> &str {
+    let host = authority(url);
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Host and port of a URL.
+pub(super) fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 /// The IPv6 address of the instance metadata service.

@@ -18,6 +18,8 @@ pub const LIMIT: usize = 6144;
 pub enum Task {
     /// Plan it, and look at it in every other way.
     Plan,
+    /// Check what is deployed of it.
+    Check,
     /// Create and change it, and delete objects that it no longer wants.
     Apply,
     /// Delete it.
@@ -30,7 +32,8 @@ impl Task {
     fn needs(self, when: When) -> bool {
         match self {
             Self::Plan | Self::Shift => when == When::Look,
-            Self::Apply => true,
+            Self::Check => matches!(when, When::Look | When::Check),
+            Self::Apply => when != When::Check,
             Self::Destroy => matches!(when, When::Look | When::Watch | When::Delete),
         }
     }

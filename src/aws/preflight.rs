@@ -14,7 +14,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Live;
-use payctl_engine::model::text::each_ref;
+use payctl_engine::model::text::{Output, Outputs, each_ref};
 
 /// One check of a kind.
 #[derive(Clone, Copy)]
@@ -44,6 +44,8 @@ pub enum Subject {
     Sources,
     /// What the account may have.
     Limits,
+    /// Whom the traffic goes to.
+    Traffic,
 }
 
 /// A plan, as the kinds see it.
@@ -54,6 +56,7 @@ pub struct Preflight<'a> {
     pub planned: Vec<Planned<'a>>,
     /// Everything that the config wants.
     pub resources: &'a BTreeMap<Address, Desired>,
+    outputs: &'a BTreeMap<Address, Outputs>,
     zones: Mutex<BTreeMap<String, Option<BTreeSet<String>>>>,
 }
 
@@ -117,6 +120,15 @@ pub enum Finding {
         /// Why not, and what to do.
         obstacle: Obstacle,
     },
+    /// Something that a reader of the plan should know.
+    Note {
+        /// Which resource.
+        address: Address,
+        /// What there is to know.
+        text: String,
+        /// The hint.
+        hint: String,
+    },
     /// Anything else that speaks against the plan.
     Problem {
         /// The reason.
@@ -163,8 +175,14 @@ impl<'a> Preflight<'a> {
         aws: &'a Aws,
         planned: Vec<Planned<'a>>,
         resources: &'a BTreeMap<Address, Desired>,
+        outputs: &'a BTreeMap<Address, Outputs>,
     ) -> Self {
-        Self { aws, planned, resources, zones: Mutex::default() }
+        Self { aws, planned, resources, outputs, zones: Mutex::default() }
+    }
+
+    /// An output of what is live at an address.
+    pub fn output(&self, address: &Address, output: Output) -> Option<&'a str> {
+        self.outputs.get(address)?.get(&output).map(String::as_str)
     }
 
     /// What the plan does with the resources of a kind.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::{BoxFuture, join};
 use serde_json::Value;
 
-use super::clients::Aws;
+use super::clients::{Aws, retry_read};
 use super::error::of_survey;
 use super::kinds::{KINDS, RATES, find_kind};
 use super::pace::rates::AT_ONCE;
@@ -14,6 +14,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::Meta;
+use payctl_engine::model::verdict::Verdict;
 use payctl_engine::provider::{Provider, Sweep, Target};
 
 /// AWS as the engine sees it.
@@ -30,6 +31,25 @@ impl AwsProvider {
     /// The clients.
     pub fn aws(&self) -> &Aws {
         &self.aws
+    }
+
+    /// Checks an object that exists and is ready: asks what its kind asks beyond that. An object that
+    /// cannot be checked has not passed.
+    pub async fn check(&self, target: &Target, live: &Live) -> Verdict {
+        let kind = match known(&target.address.kind) {
+            Ok(kind) => kind,
+            Err(error) => return Verdict::Failed(error.to_string()),
+        };
+        if let Some(behind) = kind.meta().check.and_then(|asked| asked.behind)
+            && self.aws.is_stand_in()
+        {
+            return Verdict::NotRun(format!("what stands in for AWS has no {behind}"));
+        }
+        let checked = retry_read(|| kind.check(Cx::of(&self.aws, target), live)).await;
+        checked.unwrap_or_else(|error| match error.class {
+            ErrorClass::Unsupported => Verdict::NotRun(error.to_string()),
+            _ => Verdict::Failed(error.to_string()),
+        })
     }
 }
 

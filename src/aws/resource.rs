@@ -1,7 +1,7 @@
 //! The trait that every kind implements, and its type-erased form for the engine.
 //!
 //! A kind is one file: a spec struct, its `META`, and its operations in this order: `survey`,
-//! `read`, `create`, `update`, `tag`, `untag`, `delete`; then conversions, then tests. A kind must
+//! `read`, `create`, `update`, `tag`, `untag`, `delete`, `check`; then conversions, then tests. A kind must
 //! not retry, sleep or wait (the engine does that), print, keep state, or change an object without
 //! the environment's ownership tags.
 
@@ -22,8 +22,9 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
-use payctl_engine::model::scope::Scope;
+use payctl_engine::model::scope::{Scope, TAG_ADDRESS};
 use payctl_engine::model::text::{Output, Outputs};
+use payctl_engine::model::verdict::Verdict;
 use payctl_engine::provider::{Answer, Sweep, Target};
 
 /// One kind of AWS resource. The implementing struct is its spec: desired state, and live state
@@ -111,6 +112,15 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Starts deletion, lifting deletion protection first if there is any. Already gone is success.
     fn delete(cx: &Cx<'_>, live: &Live<Self>) -> impl Future<Output = Result<(), OpError>> + Send;
+
+    /// Answers the question of `META.check` about an object that exists and is ready. It only reads.
+    fn check(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+    ) -> impl Future<Output = Result<Verdict, OpError>> + Send {
+        let _ = (cx, live);
+        ready(Ok(Verdict::passed()))
+    }
 }
 
 /// The context of an operation on one object.
@@ -281,7 +291,12 @@ impl Survey<'_> {
                 found.live.id == *arn || found.live.outputs.get(&Output::Arn) == Some(arn)
             })
         };
-        let strangers = index.iter().filter_map(|(arn, tags)| {
+        // Each kind looks through the answer, so the tag of the address decides first.
+        let start = format!("{kind}/");
+        let is_of_kind =
+            |tags: &Tags| tags.get(TAG_ADDRESS).is_some_and(|address| address.starts_with(&start));
+        let of_kind = index.iter().filter(|(_, tags)| is_of_kind(tags));
+        let strangers = of_kind.filter_map(|(arn, tags)| {
             let (address, owner) = self.ours(tags::name_in(arn)?, tags)?;
             let is_stranger =
                 address.kind == kind && matches!(owner, Owner::Disputed(_)) && !is_found(arn);
@@ -333,6 +348,8 @@ pub trait AnyKind: Send + Sync {
     ) -> BoxFuture<'a, Result<(), OpError>>;
     /// See [`Resource::delete`].
     fn delete<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<(), OpError>>;
+    /// See [`Resource::check`].
+    fn check<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<Verdict, OpError>>;
 }
 
 /// Erases a kind's type, for the table of kinds.
@@ -465,5 +482,9 @@ impl<R: Resource> AnyKind for Erased<R> {
             let live = Self::typed(live)?;
             R::delete(&cx, &live).await.map_err(Self::settle)
         })
+    }
+
+    fn check<'a>(&'a self, cx: Cx<'a>, live: &'a Live) -> BoxFuture<'a, Result<Verdict, OpError>> {
+        Box::pin(async move { R::check(&cx, &Self::typed(live)?).await })
     }
 }

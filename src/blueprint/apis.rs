@@ -132,6 +132,14 @@ impl Builder<'_> {
         let retention_days = log.retention_days.days();
         let log_key = log.key.as_ref().map(|key| self.key(key));
         let access_log = log.access.then(|| self.access_log(key, config, api_name, path));
+        let address = Address::new("apigateway.stage", key);
+        let shift = self.shift_of(&address);
+        if access_log.is_some() && shift.is_some() {
+            // API Gateway writes the requests of a canary there.
+            let (logical, name) =
+                (format!("api-{key}-canary"), format!("{}/Canary", access_name(api_name)));
+            self.log_group(&logical, name, log.retention_days, log.key.as_ref(), path);
+        }
         let settings = Settings {
             log_level: log.level.aws().into(),
             data_trace: log.data_trace,
@@ -140,6 +148,8 @@ impl Builder<'_> {
         };
         let variables = config.variables.iter();
         let variables = variables.map(|(name, value)| (name.0.clone(), self.text(value)));
+        let execution_log =
+            (log.level != LogLevel::Off).then_some(ExecutionLog { retention_days, key: log_key });
         let spec = Stage {
             api: api(Output::Id),
             name: stage.clone(),
@@ -149,12 +159,11 @@ impl Builder<'_> {
             methods: BTreeMap::from([("*/*".to_owned(), settings)]),
             variables: variables.collect(),
             tracing: config.tracing,
-            execution_log: (log.level != LogLevel::Off)
-                .then_some(ExecutionLog { retention_days, key: log_key }),
-            shift: self.shift_of_stage(key),
+            canary_log: execution_log.clone().filter(|_| shift.is_some()),
+            execution_log,
+            shift,
             canary: None,
         };
-        let address = Address::new("apigateway.stage", key);
         let mut item = Item::new(address, format!("{api_name}/{stage}"), path);
         if log.is_on() {
             item.after = BTreeSet::from([Address::new("apigateway.account", "main")]);
@@ -163,7 +172,7 @@ impl Builder<'_> {
     }
 
     fn access_log(&mut self, key: &str, config: &Api, api_name: &str, path: &KeyPath) -> AccessLog {
-        let (logical, name) = (format!("api-{key}"), format!("/aws/apigateway/{api_name}"));
+        let (logical, name) = (format!("api-{key}"), access_name(api_name));
         let log = &config.log;
         let address = self.log_group(&logical, name, log.retention_days, log.key.as_ref(), path);
         let fields: Vec<String> =
@@ -276,6 +285,11 @@ fn method_arn(route: &str) -> String {
     let method = if method == "ANY" { "*" } else { method };
     let steps = path.split('/').map(|step| if step.starts_with('{') { "*" } else { step });
     format!("{method}{}", steps.collect::<Vec<_>>().join("/"))
+}
+
+/// The log group of the access log of an API.
+fn access_name(api_name: &str) -> String {
+    format!("/aws/apigateway/{api_name}")
 }
 
 fn throttle(config: ApiThrottle) -> Throttle {

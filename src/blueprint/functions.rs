@@ -113,7 +113,7 @@ impl Builder<'_> {
             },
             failed_provisioning: None,
             weights: BTreeMap::new(),
-            shift: self.shift_of_alias(key, alias),
+            shift: self.shift_of(&address),
             hold: config.hold,
             candidate: None,
         };

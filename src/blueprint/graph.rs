@@ -50,6 +50,19 @@ impl Builder<'_> {
                 );
             }
         }
+        for (name, check) in &self.config.checks {
+            let texts = [&check.url].into_iter().chain(check.headers.values()).chain(&check.body);
+            let is_missing = |to: &Address| !self.resources.contains_key(to);
+            let missing = texts
+                .map(|text| self.text(text))
+                .find_map(|text| text.refs().map(|found| found.to.clone()).find(is_missing));
+            if let Some(to) = missing {
+                let message =
+                    format!("the check refers to {to}, which this environment does not have");
+                let path = KeyPath::of("checks").key(name);
+                self.problem(&path, message, "add it, or remove the check");
+            }
+        }
         if let Some(cycle) = cycle(&edges) {
             let names: Vec<String> = cycle.iter().map(Address::to_string).collect();
             let message = format!("these resources wait for each other: {}", names.join(" -> "));
@@ -66,21 +79,23 @@ impl Builder<'_> {
 /// A chain of addresses that ends where it begins, if there is one.
 fn cycle(edges: &BTreeMap<Address, BTreeSet<Address>>) -> Option<Vec<Address>> {
     let mut waits: BTreeMap<&Address, BTreeSet<&Address>> = BTreeMap::new();
+    let mut users: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
     for (from, needs) in edges {
-        let known = needs.iter().filter(|to| edges.contains_key(to));
-        waits.insert(from, known.collect());
+        let known: BTreeSet<&Address> = needs.iter().filter(|to| edges.contains_key(to)).collect();
+        for to in &known {
+            users.entry(*to).or_default().push(from);
+        }
+        waits.insert(from, known);
     }
     // Removes nodes that wait for nothing, until only cycles and the nodes that wait for them remain.
-    loop {
-        let free: Vec<&Address> =
-            waits.iter().filter(|(_, needs)| needs.is_empty()).map(|(from, _)| *from).collect();
-        if free.is_empty() {
-            break;
-        }
-        for address in free {
-            waits.remove(address);
-            for needs in waits.values_mut() {
-                needs.remove(address);
+    let free = waits.iter().filter(|(_, needs)| needs.is_empty());
+    let mut free: Vec<&Address> = free.map(|(from, _)| *from).collect();
+    while let Some(address) = free.pop() {
+        waits.remove(address);
+        for user in users.get(address).into_iter().flatten() {
+            let Some(needs) = waits.get_mut(user) else { continue };
+            if needs.remove(address) && needs.is_empty() {
+                free.push(*user);
             }
         }
     }

@@ -42,18 +42,20 @@ impl Builder<'_> {
                 self.alias_record(&logical, &domain.name, domain.zone.as_ref(), &target, path);
             }
             for listener in &config.listeners {
-                let mut spec = self.listener(key, config.kind, listener);
-                spec.moved_by = self.shift_of_listener(key, listener.port).map(Mover::Shift);
                 let at = format!("{}-{}", key.0, listener.port);
+                let address = Address::new("elb.listener", at.as_str());
+                let mut spec = self.listener(key, config.kind, listener);
+                spec.moved_by = self.shift_of(&address).map(Mover::Shift);
                 let name = format!("{name}:{}", listener.port);
                 let after = self.registered(listener.forward.as_ref());
-                let item = Item::new(Address::new("elb.listener", at.as_str()), &*name, path);
+                let item = Item::new(address, &*name, path);
                 self.add(Item { after, ..item }, &spec);
                 for (rule, config) in &listener.rules {
-                    let mut spec = listener_rule(&at, config);
-                    spec.moved_by = self.mover_of_rule(key, listener.port, rule);
-                    let after = self.registered(config.forward.as_ref());
                     let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
+                    let shift = self.shift_of(&address).map(Mover::Shift);
+                    let mut spec = listener_rule(&at, config);
+                    spec.moved_by = shift.or_else(|| self.deployer(key, listener.port, rule));
+                    let after = self.registered(config.forward.as_ref());
                     let item = Item::new(address, format!("{name} {}", rule.0), path);
                     self.add(Item { after, ..item }, &spec);
                 }
@@ -61,14 +63,12 @@ impl Builder<'_> {
         }
     }
 
-    /// Who moves the weights of a rule.
-    fn mover_of_rule(&self, balancer: &str, port: u16, rule: &str) -> Option<Mover> {
-        let shift = self.shift_of_rule(balancer, port, rule);
+    /// The service whose deployments move the weights of a rule, if one does.
+    fn deployer(&self, balancer: &str, port: u16, rule: &str) -> Option<Mover> {
         let this = Some((balancer, port, rule));
         let mut services = self.config.services.iter();
-        let service = services.find(|(_, service)| self.config.shifted_rule(service) == this);
-        let service = service.map(|(name, _)| Mover::Service(name.0.clone()));
-        shift.map(Mover::Shift).or(service)
+        let service = services.find(|(_, service)| self.config.deployed_rule(service) == this);
+        service.map(|(name, _)| Mover::Service(name.0.clone()))
     }
 
     /// The functions that must be registered before requests go to their target groups.

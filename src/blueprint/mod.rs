@@ -27,6 +27,7 @@ mod alarms;
 mod apis;
 mod buckets;
 mod certificates;
+pub mod checks;
 mod clusters;
 mod cost_anomalies;
 mod dashboards;

@@ -40,7 +40,7 @@ impl Builder<'_> {
             if config.execution_role.is_none() {
                 self.execution_role(key, config, path);
             }
-            if config.deployment.shifts() && config.deployment.role.is_none() {
+            if config.deployment.moves_traffic() && config.deployment.role.is_none() {
                 self.deployment_role(key, config, path);
             }
             let spec = self.task_definition(key, &name, config);
@@ -247,7 +247,7 @@ impl Builder<'_> {
 
     /// What trades places with the target group of a service in its deployments.
     fn other_side(&self, key: &str, config: &ContainerService) -> Option<OtherSide> {
-        let (balancer, port, rule) = self.config.shifted_rule(config)?;
+        let (balancer, port, rule) = self.config.deployed_rule(config)?;
         let rule = format!("{balancer}-{port}-{rule}");
         Some(OtherSide {
             target_group: arn("elb.target_group", config.deployment.alternate.as_deref()?),
@@ -327,7 +327,7 @@ fn deployment(key: &str, service: &ContainerService) -> Deployment {
         circuit_breaker: config.circuit_breaker,
         rollback: config.circuit_breaker && rolls_back,
         alarms: (!names.is_empty()).then_some(Alarms { names, rollback: rolls_back }),
-        shift: config.shifts().then(|| Shift {
+        shift: config.moves_traffic().then(|| Shift {
             strategy: config.strategy,
             bake_minutes: config.bake(),
             step: config.step().map(|(percent, minutes)| Step { percent, minutes }),

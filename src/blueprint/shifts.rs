@@ -95,27 +95,8 @@ impl Builder<'_> {
         })
     }
 
-    /// The shift that moves the weights of a listener, if one does.
-    pub(super) fn shift_of_listener(&self, balancer: &str, port: u16) -> Option<String> {
-        self.shift_of(&listener(balancer, port))
-    }
-
-    /// The shift that moves the weights of a rule, if one does.
-    pub(super) fn shift_of_rule(&self, balancer: &str, port: u16, name: &str) -> Option<String> {
-        self.shift_of(&rule(balancer, port, name))
-    }
-
-    /// The shift that moves the calls of an alias, if one does.
-    pub(super) fn shift_of_alias(&self, function: &str, name: &str) -> Option<String> {
-        self.shift_of(&callee(function, Some(name)))
-    }
-
-    /// The shift that moves the requests of the stage of an API, if one does.
-    pub(super) fn shift_of_stage(&self, api: &str) -> Option<String> {
-        self.shift_of(&stage(api))
-    }
-
-    fn shift_of(&self, what: &Address) -> Option<String> {
+    /// The shift that moves the traffic that something divides, if one does.
+    pub(super) fn shift_of(&self, what: &Address) -> Option<String> {
         let mut all = self.config.shifts.iter();
         all.find(|(_, shift)| divider(shift).as_ref() == Some(what)).map(|(name, _)| name.0.clone())
     }

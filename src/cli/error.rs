@@ -24,7 +24,7 @@ pub(super) enum ErrorKind {
     Partial,
     /// The saved plan is out of date.
     Stale,
-    /// A shift of traffic found a reason not to go on.
+    /// A check found a fault, or a shift of traffic found a reason not to go on.
     Found,
     /// Stopped by a signal.
     Interrupted,

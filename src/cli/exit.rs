@@ -10,7 +10,7 @@ pub const CHANGES: u8 = 2;
 pub const PARTLY: u8 = 3;
 /// The saved plan is out of date.
 pub const STALE: u8 = 4;
-/// A shift of traffic was rolled back, stopped or not begun, because of what it saw.
+/// A check failed, or a shift of traffic was rolled back, stopped or not begun because of what it saw.
 pub const FOUND: u8 = 5;
 /// Stopped by a signal.
 pub const INTERRUPTED: u8 = 130;

@@ -18,8 +18,6 @@ enum Format {
     Dot,
     /// For Markdown
     Mermaid,
-    /// A picture
-    Svg,
 }
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -29,7 +27,6 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let format = match args.format {
         Format::Dot => graph::Format::Dot,
         Format::Mermaid => graph::Format::Mermaid,
-        Format::Svg => graph::Format::Svg,
     };
     cx.show("graph", || graph::json(&nodes), || graph::text(&nodes, format))?;
     Ok(exit::SUCCESS)

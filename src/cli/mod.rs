@@ -20,9 +20,11 @@ use error::{CliError, ErrorKind};
 use signals::Signals;
 
 mod apply;
+mod check;
 mod completions;
 mod confirm;
 mod destroy;
+mod diagram;
 mod env;
 mod environment;
 mod error;
@@ -167,6 +169,8 @@ enum Command {
     Validate(validate::Args),
     Outputs(outputs::Args),
     Status(status::Args),
+    Check(check::Args),
+    Diagram(diagram::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -225,6 +229,8 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Validate(args) => validate::run(cx, args),
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
+        Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
+        Command::Diagram(args) => diagram::run(cx, args),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

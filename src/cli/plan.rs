@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
 use super::{Context, execute, exit, saved, secret};
-use crate::ui::{json, plan as plan_text};
+use crate::aws::kinds::KINDS;
+use crate::ui::style::Style;
+use crate::ui::{diagram, json, plan as plan_text};
 use payctl_engine::plan::Purpose;
 
 /// Show what an apply would do, without changing anything
@@ -14,6 +16,9 @@ pub(super) struct Args {
     /// Write the plan to a file, for `payctl apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write the plan as a page for a browser, with the architecture
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
@@ -33,6 +38,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());
     if let Some(path) = out {
         saved::write(path, &plan)?;
+    }
+    if let Some(path) = &args.html {
+        let kinds: Vec<_> = KINDS.iter().map(|kind| kind.meta()).collect();
+        let summary = plan_text::summary(&plan, Style::PLAIN, None);
+        let drawing = diagram::of_plan(&session.blueprint, &plan, &kinds, summary);
+        saved::put(path, &payctl_drawing::html(&drawing), "the page", "--html")?;
     }
     cx.show(
         "plan",

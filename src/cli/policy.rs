@@ -9,7 +9,7 @@ use crate::aws::policy::{LIMIT, Statement, Task, document, for_any_number, least
 
 /// Print the least IAM policy for a task
 ///
-/// The policy allows a role to plan, apply or destroy the environment, and nothing else. It lists
+/// The policy allows a role to plan, check, apply or destroy the environment, and nothing else. It lists
 /// actions, limits them to the names of the config, and adds conditions that AWS knows in every
 /// call. This command does not call AWS. A plan reads every kind of resource; only the kinds that
 /// the config uses are created, changed and deleted.
@@ -35,6 +35,8 @@ pub(super) struct Args {
 enum For {
     /// Plan, status, outputs and graph
     Plan,
+    /// Check, and all that plan needs
+    Check,
     /// Apply, and all that plan needs
     Apply,
     /// Destroy, and all that plan needs
@@ -65,6 +67,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     };
     let (task, word) = match args.task {
         For::Plan => (Task::Plan, "plan"),
+        For::Check => (Task::Check, "check"),
         For::Apply => (Task::Apply, "apply"),
         For::Destroy => (Task::Destroy, "destroy"),
         For::Shift => (Task::Shift, "shift"),

@@ -11,7 +11,7 @@ use crate::aws::preflight::{Fate, Finding, Obstacle, Origin, Planned, Preflight}
 use crate::ui::style::{count, span};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
-use payctl_engine::plan::{Action, Change, Plan};
+use payctl_engine::plan::{Action, Change, Note, Plan};
 
 /// Refuses a plan that AWS would refuse in the middle, or that would leave something behind, and says
 /// in the plan what is restored.
@@ -21,8 +21,8 @@ pub(super) async fn check(
     plan: &mut Plan,
 ) -> Result<(), CliError> {
     let planned = plan.changes.iter().map(planned).collect();
-    let cx = Preflight::new(aws, planned, &blueprint.resources);
-    let mut restored = Vec::new();
+    let cx = Preflight::new(aws, planned, &blueprint.resources, &plan.outputs);
+    let (mut restored, mut notes) = (Vec::new(), Vec::new());
     let all = checks();
     for group in all.chunk_by(|one, other| one.subject == other.subject) {
         let mut found = Vec::new();
@@ -30,8 +30,17 @@ pub(super) async fn check(
             let asked = (check.run)(&cx).await;
             found.extend(asked.map_err(|error| CliError::cloud(check.doing, &error))?);
         }
+        for finding in &found {
+            if let Finding::Note { address, text, hint } = finding {
+                let change = plan.changes.iter().find(|change| change.address == *address);
+                let origin = change.map(|change| change.origin.clone()).unwrap_or_default();
+                let (address, text, hint) = (address.clone(), text.clone(), hint.clone());
+                notes.push(Note { address, origin, text, hint });
+            }
+        }
         restored.extend(judged(&plan.changes, found)?);
     }
+    plan.notes.extend(notes);
     for (address, origin) in restored {
         if let Some(change) = plan.changes.iter_mut().find(|change| change.address == address) {
             change.because = Some(told(&origin, SystemTime::now()));
@@ -61,6 +70,7 @@ fn judged(changes: &[Change], found: Vec<Finding>) -> Result<Vec<(Address, Origi
     let (mut restored, mut unavailable, mut unrestorable) = (Vec::new(), Vec::new(), Vec::new());
     for finding in found {
         match finding {
+            Finding::Note { .. } => {}
             Finding::Restored { address, origin } => restored.push((address, origin)),
             Finding::Unavailable { address, origin, what, zones, offered } => {
                 unavailable.push(Unavailable { address, origin, what, zones, offered });

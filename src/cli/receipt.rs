@@ -88,9 +88,8 @@ fn wanted(change: &Change) -> Desired {
 pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
     let calls = session.effort().calls;
     let is_whole = plan.targets.is_empty();
-    let planned = |address: &Address| {
-        is_whole || plan.changes.iter().any(|change| change.address == *address)
-    };
+    let planned: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
+    let planned = |address: &Address| is_whole || planned.contains(address);
     let (changes, gone): (Vec<&Change>, Vec<Deleted<'_>>) = deleted(plan).into_iter().unzip();
     let mut names = session.blueprint.resources.clone();
     for change in changes {

@@ -1,5 +1,6 @@
 //! The backups that AWS keeps of deleted objects.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use futures::future::try_join_all;
@@ -20,10 +21,12 @@ use payctl_engine::plan::Plan;
 /// Lists what AWS keeps of deleted tables and clusters. This is only information: an error here
 /// does not fail the command.
 pub(super) async fn say_kept(cx: &Context, aws: &Aws, plan: &Plan, report: &Report) {
-    let deleted = plan.changes.iter().filter(|change| {
-        change.regain.is_some()
-            && report.done.iter().any(|done| *done == (change.address.clone(), Verb::Delete))
-    });
+    let gone = report.done.iter().filter(|(_, verb)| *verb == Verb::Delete);
+    let gone: BTreeSet<&Address> = gone.map(|(address, _)| address).collect();
+    let deleted = plan
+        .changes
+        .iter()
+        .filter(|change| change.regain.is_some() && gone.contains(&change.address));
     let deleted: Vec<_> =
         deleted.filter_map(|change| Some((&change.address, change.live.as_ref()?))).collect();
     match kept(aws, &deleted).await {

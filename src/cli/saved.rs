@@ -15,19 +15,24 @@ use payctl_engine::plan::{Change, FORMAT, Plan};
 
 const AGAIN: &str = "make a new plan with `payctl plan --out FILE`";
 
-/// Writes a plan. Only the owner can read the file, since it shows how the environment is built.
-/// The write is atomic and replaces only a regular file.
+/// Writes a plan.
 pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| {
-        CliError::new(ErrorKind::User, format!("cannot write the plan to {}", path.display()))
-            .because(error)
-            .hinted("choose another path with --out")
-    };
     let mut text = serde_json::to_string_pretty(plan)
         .map_err(|error| CliError::new(ErrorKind::Bug, "cannot encode the plan").because(error))?;
     text.push('\n');
+    put(path, &text, "the plan", "--out")
+}
+
+/// Writes a file that shows how the environment is built, so that only the owner can read it. The
+/// write is atomic and replaces only a regular file. `flag` chose the path.
+pub(super) fn put(path: &Path, text: &str, what: &str, flag: &str) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::new(ErrorKind::User, format!("cannot write {what} to {}", path.display()))
+            .because(error)
+            .hinted(format!("choose another path with {flag}"))
+    };
     if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        let what = "the path is a link, a device or a folder; a plan is a regular file";
+        let what = "the path is a link, a device or a folder, and not a regular file";
         return Err(failed(std::io::Error::other(what)));
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

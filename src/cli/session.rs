@@ -18,6 +18,7 @@ use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::lent;
 use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
+use crate::blueprint::checks::{Check, checks};
 use crate::blueprint::loans::{self, Lent, Loan, loans, taken};
 use crate::blueprint::shifts::{Shift, shifts};
 use crate::blueprint::{self, Facts};
@@ -47,6 +48,8 @@ pub(super) struct Session {
     pub blueprint: Blueprint,
     /// The descriptions of its outputs, by name.
     pub described: BTreeMap<String, String>,
+    /// Its own checks, by name.
+    pub checks: BTreeMap<String, Check>,
     /// Its shifts of traffic, by name.
     pub shifts: BTreeMap<String, Shift>,
     /// How long it lives after an apply.
@@ -93,10 +96,20 @@ impl Session {
         let described = described
             .filter_map(|(name, output)| Some((name.0.clone(), output.description()?.to_owned())))
             .collect();
-        let shifts = shifts(&loaded, &known);
+        let (checks, shifts) = (checks(&loaded, &known), shifts(&loaded, &known));
         let ttl = loaded.config.ttl.as_ref().map(TimeSpan::time);
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
-        Ok(Self { blueprint, described, shifts, ttl, provider, began, screen: cx.screen, warned })
+        Ok(Self {
+            blueprint,
+            described,
+            checks,
+            shifts,
+            ttl,
+            provider,
+            began,
+            screen: cx.screen,
+            warned,
+        })
     }
 
     /// An environment of which there is no config: it wants nothing, and what it has is found by tags.
@@ -113,6 +126,7 @@ impl Session {
                 outputs: BTreeMap::new(),
             },
             described: BTreeMap::new(),
+            checks: BTreeMap::new(),
             shifts: BTreeMap::new(),
             ttl: None,
             provider: AwsProvider::new(aws),
@@ -135,11 +149,11 @@ impl Session {
         purpose: Purpose,
     ) -> Result<Snapshot, CliError> {
         let so_far = Mutex::new(None);
-        let listener = |looking| {
+        let listener = |looking: Looking| {
             *so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(looking);
         };
         let look = survey::look(&self.provider, resources, purpose, survey::PATIENCE, &listener);
-        let mut snapshot = self.shown(look, &so_far).await;
+        let mut snapshot = self.shown(look, &so_far, looking::progress).await;
         let unseen = &snapshot.unseen;
         if unseen.len() + SILENT >= self.provider.kinds().len()
             || unseen.iter().any(|unseen| unseen.error.ends_everything())
@@ -181,9 +195,14 @@ impl Session {
         }
     }
 
-    /// Shows the progress of a survey on stderr: in a terminal as one line that changes, elsewhere
-    /// as a line now and then. A fast survey shows nothing.
-    async fn shown<T>(&self, look: impl Future<Output = T>, so_far: &Mutex<Option<Looking>>) -> T {
+    /// Shows the progress of a look on stderr: in a terminal as one line that changes, elsewhere as a
+    /// line now and then. A fast look shows nothing.
+    pub(super) async fn shown<T, P: Clone>(
+        &self,
+        look: impl Future<Output = T>,
+        so_far: &Mutex<Option<P>>,
+        progress: impl Fn(&P) -> String,
+    ) -> T {
         let redraws = self.screen.redraws && !self.screen.json;
         let (first, every) = if redraws {
             (Duration::from_secs(1), Duration::from_millis(250))
@@ -206,7 +225,7 @@ impl Session {
             let looking = so_far.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let Some(looking) = looking else { continue };
             is_shown = true;
-            let text = looking::progress(&looking);
+            let text = progress(&looking);
             if redraws {
                 self.screen.redraw(&text);
             } else {

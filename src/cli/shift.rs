@@ -75,12 +75,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         (Some(Command::Status { name }), _) => status(cx, &session, name.as_deref()).await,
         (Some(Command::Back { name, side }), _) => {
             let side = side.to.as_deref();
-            let road = Road::open(cx, &session, name, Direction::Back(side), false).await?;
+            let road = Road::open(&session, name, Direction::Back(side), false).await?;
             move_traffic(cx, &session, name, &road, None).await
         }
         (None, Some(name)) => {
             let side = Direction::To(args.side.to.as_deref());
-            let road = Road::open(cx, &session, name, side, true).await?;
+            let road = Road::open(&session, name, side, true).await?;
             let order = order(name, road.shift, args.step)?;
             match args.dry_run {
                 true => look(cx, name, &road, &order).await,
@@ -111,7 +111,6 @@ struct Road<'a> {
 
 impl<'a> Road<'a> {
     async fn open(
-        cx: &Context,
         session: &'a Session,
         name: &str,
         direction: Direction<'_>,
@@ -134,8 +133,7 @@ impl<'a> Road<'a> {
             None => given(session, name, &divider).await?,
         };
         let (from, to) = directed(from, to, direction)?;
-        let sources =
-            if watches { sources(cx, session, shift, &live).await? } else { Sources::default() };
+        let sources = if watches { sources(session, shift, &live)? } else { Sources::default() };
         let sides = Sides { from: from.name.clone(), to: to.name.clone() };
         let traffic = traffic::traffic(session.provider.aws(), divider, from, to, sources);
         Ok(Self { shift, sides, traffic })
@@ -186,8 +184,7 @@ fn directed(from: Side, to: Side, direction: Direction<'_>) -> Result<(Side, Sid
     Ok(if is_so { (from, to) } else { (to, from) })
 }
 
-async fn sources(
-    cx: &Context,
+fn sources(
     session: &Session,
     shift: &Shift,
     live: &BTreeMap<Address, Live>,
@@ -205,9 +202,7 @@ async fn sources(
                 let title = format!("the address of the probe is not known: {url}");
                 CliError::new(ErrorKind::User, title).hinted("run payctl apply first")
             })?;
-            let profile = cx.global.profile.as_deref();
-            let probe = Probe::new(url, probe.status, probe.timeout, profile).await;
-            Some(probe.map_err(|error| CliError::cloud("prepare the probe", &error))?)
+            Some(Probe { url, status: probe.status, timeout: probe.timeout })
         }
     };
     let alarms = shift.alarms.iter().filter_map(name).collect();
@@ -279,7 +274,7 @@ async fn status(cx: &Context, session: &Session, name: Option<&str>) -> Result<u
     };
     let mut rows = Vec::new();
     for name in names {
-        rows.push(standing(cx, session, name).await?);
+        rows.push(standing(session, name).await?);
     }
     let body = || texts::status_body(&rows);
     cx.show("shift_status", body, || texts::status(&rows, cx.screen.out))?;
@@ -287,8 +282,8 @@ async fn status(cx: &Context, session: &Session, name: Option<&str>) -> Result<u
 }
 
 /// How the traffic of a shift stands, or why there is none.
-async fn standing(cx: &Context, session: &Session, name: &str) -> Result<Standing, CliError> {
-    let road = match Road::open(cx, session, name, Direction::To(None), true).await {
+async fn standing(session: &Session, name: &str) -> Result<Standing, CliError> {
+    let road = match Road::open(session, name, Direction::To(None), true).await {
         Ok(road) => road,
         // Not there yet is an answer.
         Err(CliError { kind: ErrorKind::User, source: Some(block) }) => {

@@ -30,6 +30,8 @@ fn the_help_lists_commands_and_global_flags() {
       validate     Check the config, without calling AWS
       outputs      Show the environment's outputs
       status       Show what exists and whether it is healthy
+      check        Test what is deployed
+      diagram      Draw the architecture of an environment, without calling AWS
       graph        Draw the resources and their dependencies, without calling AWS
       explain      Explain a kind of resource
       policy       Print the least IAM policy for a task

@@ -69,30 +69,37 @@ pub(crate) struct Span {
 
 /// The texts of the files of an environment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources(Vec<(PathBuf, String)>);
+pub(crate) struct Sources(Vec<Source>);
+
+#[derive(Clone, Debug)]
+struct Source {
+    file: PathBuf,
+    text: String,
+    /// Where each line begins: every resource asks for its line.
+    lines: Vec<usize>,
+}
 
 impl Sources {
     /// Adds a file and returns its number for spans.
     pub(crate) fn add(&mut self, file: PathBuf, text: String) -> usize {
-        self.0.push((file, text));
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = [0].into_iter().chain(ends).collect();
+        self.0.push(Source { file, text, lines });
         self.0.len() - 1
     }
 
     /// The files, the environment's own first.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.0.iter().map(|(file, _)| file.clone()).collect()
+        self.0.iter().map(|source| source.file.clone()).collect()
     }
 
     /// The place where a span begins.
     pub(crate) fn place(&self, span: Span) -> Place {
-        let (file, text) = &self.0[span.file];
+        let Source { file, text, lines } = &self.0[span.file];
         let start = floor(text, span.start);
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-        Place {
-            file: file.clone(),
-            line: text[..start].matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
-        }
+        let line = lines.partition_point(|begins| *begins <= start);
+        let line_start = lines[line - 1];
+        Place { file: file.clone(), line, column: text[line_start..start].chars().count() + 1 }
     }
 
     /// A problem at a span.
@@ -102,7 +109,7 @@ impl Sources {
         message: impl Into<String>,
         fix: impl Into<String>,
     ) -> Problem {
-        let text = &self.0[span.file].1;
+        let text = &self.0[span.file].text;
         let (start, end) = (floor(text, span.start), floor(text, span.end));
         let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);

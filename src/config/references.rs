@@ -171,23 +171,24 @@ pub(crate) fn check(expr: &str, tree: &Node) -> Result<(), (String, String)> {
             section => format!("write `${{{section}.NAME.OUTPUT}}`"),
         });
     };
-    let names = tree.keys(section);
-    if names.is_empty() {
-        return unknown(format!("this environment has no [{section}]"));
-    }
     let (name, inner) = match item.split_once(':') {
         Some((name, inner)) => (name, Some(inner)),
         None => (*item, None),
     };
-    if !names.contains(&name) {
-        return unknown(suggest(name, names.iter().copied(), &format!("names in [{section}]")));
+    let node = tree.get(section).and_then(|items| items.get(name));
+    if node.is_none() {
+        let names = tree.keys(section);
+        return unknown(if names.is_empty() {
+            format!("this environment has no [{section}]")
+        } else {
+            suggest(name, names.iter().copied(), &format!("names in [{section}]"))
+        });
     }
     let Some(offer) = find(section, item, output) else {
         let words: Vec<&str> = of_item(section, item).map(|offer| offer.word).collect();
         let what = format!("outputs of {section}");
         return unknown(suggest(output, words.iter().copied(), &what));
     };
-    let node = tree.get(section).and_then(|items| items.get(name));
     if let Some((within, inner)) = offer.within.zip(inner) {
         let known = node.map(|node| node.keys(within)).unwrap_or_default();
         if !known.contains(&inner) {

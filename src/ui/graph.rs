@@ -1,11 +1,10 @@
-//! The resources of an environment and the references between them: DOT, Mermaid, SVG, JSON.
+//! The resources of an environment and the references between them: DOT, Mermaid, JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::svg;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
 use payctl_engine::model::text::each_ref;
@@ -41,8 +40,6 @@ pub enum Format {
     Dot,
     /// Mermaid, which GitHub and GitLab draw in Markdown.
     Mermaid,
-    /// A picture.
-    Svg,
 }
 
 /// The graph in one format. Arrows point from a resource to what it needs.
@@ -50,7 +47,6 @@ pub fn text(nodes: &[Node], format: Format) -> String {
     match format {
         Format::Dot => dot(nodes),
         Format::Mermaid => mermaid(nodes),
-        Format::Svg => svg::draw(nodes),
     }
 }
 
@@ -63,7 +59,7 @@ pub fn json(nodes: &[Node]) -> Value {
 }
 
 /// The nodes by component.
-pub(super) fn by_component(nodes: &[Node]) -> BTreeMap<&str, Vec<&Node>> {
+fn by_component(nodes: &[Node]) -> BTreeMap<&str, Vec<&Node>> {
     let mut components: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
     for node in nodes {
         components.entry(&node.component).or_default().push(node);
@@ -176,25 +172,5 @@ mod tests {
           n1 --> n0
           n3 --> n2
         "#);
-    }
-
-    #[test]
-    fn svg_is_one_picture() {
-        insta::assert_snapshot!(text(&nodes(), Format::Svg), @r##"
-        <svg xmlns="http://www.w3.org/2000/svg" width="590" height="228" viewBox="0 0 590 228" font-family="sans-serif" font-size="12">
-        <rect width="590" height="228" fill="#ffffff"/>
-        <g fill="none" stroke="#94a3b8">
-        <path d="M250 94 C295 94 295 94 340 94"/>
-        <path d="M250 40 C295 40 295 40 340 40"/>
-        </g>
-        <rect x="20" y="74" width="230" height="40" rx="5" fill="#dcfce7" stroke="#475569"/><text x="28" y="89" fill="#475569" font-size="10">ec2.vpc</text><text x="28" y="105">main</text>
-        <rect x="340" y="74" width="230" height="40" rx="5" fill="#dcfce7" stroke="#475569"/><text x="348" y="89" fill="#475569" font-size="10">ec2.subnet</text><text x="348" y="105">private-a</text>
-        <rect x="20" y="20" width="230" height="40" rx="5" fill="#dbeafe" stroke="#475569"/><text x="28" y="35" fill="#475569" font-size="10">kms.key</text><text x="28" y="51">main</text>
-        <rect x="340" y="20" width="230" height="40" rx="5" fill="#fef3c7" stroke="#475569"/><text x="348" y="35" fill="#475569" font-size="10">sqs.queue</text><text x="348" y="51">jobs</text>
-        <rect x="20" y="148" width="14" height="14" fill="#dbeafe" stroke="#475569"/><text x="40" y="159">keys</text>
-        <rect x="20" y="168" width="14" height="14" fill="#dcfce7" stroke="#475569"/><text x="40" y="179">network</text>
-        <rect x="20" y="188" width="14" height="14" fill="#fef3c7" stroke="#475569"/><text x="40" y="199">queues</text>
-        </svg>
-        "##);
     }
 }

@@ -19,7 +19,7 @@ use payctl_engine::apply::Report;
 use payctl_engine::event::{Event, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::meta::Meta;
-use payctl_engine::plan::Plan;
+use payctl_engine::plan::{Change, Plan};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -122,8 +122,10 @@ pub fn event(event: &Event) -> (&'static str, Value) {
 
 /// The body of a `report` line.
 pub fn report(plan: &Plan, report: &Report, kinds: &[&'static Meta]) -> Value {
+    let changes: BTreeMap<&Address, &Change> =
+        plan.changes.iter().rev().map(|change| (&change.address, change)).collect();
     let failed = report.failed.iter().map(|(address, verb, error)| {
-        let change = plan.changes.iter().find(|change| change.address == *address);
+        let change = changes.get(address).copied();
         let mut body = block(&failure(address, *verb, change, error, kinds));
         body["address"] = json!(address);
         body["step"] = json!(step(*verb));

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::style::span;
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::{Only, Permit};
+use payctl_engine::model::verdict::Asked;
 
 /// The facts about a kind that users may want to know, as titles with rows; code stands in
 /// backticks. A title without rows is left out.
@@ -23,6 +24,7 @@ pub fn facts(meta: &Meta) -> Vec<(&'static str, Vec<String>)> {
             code(meta.status_fields),
         ),
         ("Life", life(meta)),
+        ("What `payctl check` asks once it exists and is ready", checked(meta)),
         ("Errors that payctl also retries for this kind", transient.collect()),
         ("IAM actions", meta.permits.iter().map(permit).collect()),
     ];
@@ -92,6 +94,17 @@ fn life(meta: &Meta) -> Vec<String> {
     life
 }
 
+fn checked(meta: &Meta) -> Vec<String> {
+    let row = |asked: Asked| match asked.behind {
+        None => format!("Whether {}.", asked.what),
+        Some(behind) => format!(
+            "Whether {}. An endpoint that stands in for AWS has no {behind}: there it is not run.",
+            asked.what
+        ),
+    };
+    meta.check.map(row).into_iter().collect()
+}
+
 /// The permissions of one sort of call, as a sentence.
 fn permit(permit: &Permit) -> String {
     let code = |texts: &[&str]| {
@@ -124,6 +137,8 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         service,
         summary,
         notes,
+        // A drawing shows it.
+        drawn: _,
         // What the blueprint is drawn by is told where the config is.
         names: _,
         may_share_name: _,
@@ -162,6 +177,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         read_lag,
         agreeing_reads,
         transient,
+        check,
         permits,
     } = *meta;
     let replace = match replace {
@@ -205,6 +221,7 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         "settle_s": read_lag.as_secs(),
         "steady": agreeing_reads,
         "transient": transient.collect::<Vec<_>>(),
+        "check": check.map(|asked| json!({ "what": asked.what, "behind": asked.behind })),
         "actions": meta.actions(),
         "permits": permits.iter().map(permit_body).collect::<Vec<_>>(),
         "sample": sample,
@@ -247,6 +264,7 @@ mod tests {
             propagation: Duration::from_secs(300),
             read_lag: Duration::from_secs(33),
             transient: &[("Code", "words"), ("Other", "")],
+            check: Some(Asked::at_aws("its targets are healthy", "targets")),
             permits: PERMITS,
             ..Meta::new("service.thing", "service", "A thing.")
         };
@@ -282,6 +300,9 @@ mod tests {
         payctl waits up to 2 h 00 m for AWS.
         AWS may not see a referenced resource for 5 m 00 s after its creation.
         Reads may show the old state for 33 s after a change.
+
+        What `payctl check` asks once it exists and is ready
+        Whether its targets are healthy. An endpoint that stands in for AWS has no targets: there it is not run.
 
         Errors that payctl also retries for this kind
         `Code` with "words"

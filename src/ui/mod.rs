@@ -3,6 +3,8 @@
 //! Data goes to stdout, everything else to stderr. This module does not call the cloud and does not
 //! decide anything. Its text is the same with and without colour.
 
+pub mod checks;
+pub mod diagram;
 pub mod environments;
 pub mod graph;
 pub mod json;
@@ -16,7 +18,6 @@ pub mod screen;
 pub mod shift;
 pub mod status;
 pub mod style;
-mod svg;
 #[cfg(test)]
 mod tests;
 pub mod text;

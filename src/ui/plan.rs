@@ -355,7 +355,7 @@ fn marked(line: &Line, style: Style) -> String {
 }
 
 /// Every top-level field of a spec, as something new.
-fn as_fields(spec: &Value) -> Vec<FieldChange> {
+pub(super) fn as_fields(spec: &Value) -> Vec<FieldChange> {
     let fields = spec.as_object().into_iter().flatten();
     let fields = fields.filter(|(_, value)| !value.is_null());
     let field = |(path, value): (&String, &Value)| FieldChange {

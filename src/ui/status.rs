@@ -99,6 +99,17 @@ fn health(found: &Found) -> Health {
 }
 
 impl Health {
+    /// What is wrong with it, if it is not ready.
+    pub fn fault(&self) -> Option<String> {
+        let (word, _, detail) = self.word();
+        match self {
+            Self::Ready | Self::Surplus => None,
+            Self::Missing => Some("it does not exist".to_owned()),
+            _ if detail.is_empty() => Some(word.to_owned()),
+            _ => Some(format!("{word}: {detail}")),
+        }
+    }
+
     fn word(&self) -> (&'static str, Paint, &str) {
         match self {
             Self::Ready => ("ok", Paint::Good, ""),

@@ -102,9 +102,13 @@ pub fn span(time: Duration) -> String {
     }
 }
 
-/// `1 call`, `2 calls`.
+/// `1 call`, `2 calls`, `2 aliases`.
 pub fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
+    let plural = match number {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
     format!("{number} {noun}{plural}")
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::checks;
 use super::graph::{self, Format, Node};
 use super::looking;
 use super::outputs::{self, Outputs};
@@ -18,10 +19,12 @@ use super::text::tests::{expect_harmless, without_looks};
 use super::text::{is_obeyed, shown};
 use super::{json as lines, plan as plan_text};
 use payctl_engine::apply::Report;
+use payctl_engine::checks::Outcome;
 use payctl_engine::event::{Event, StepError, Verb};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::Verdict;
 use payctl_engine::plan::Plan;
 use payctl_engine::survey::SurveyError;
 
@@ -230,6 +233,17 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
     people.push(looking::warnings(&unseen, style));
     line(&status::json(&rows, &unseen));
 
+    let verdicts = [Verdict::Passed(hostile(random)), Verdict::Failed(hostile(random))];
+    let outcomes = verdicts.map(|verdict| Outcome {
+        component: hostile(random),
+        subject: hostile(random),
+        what: hostile(random),
+        verdict,
+        took: Duration::from_millis(1),
+    });
+    people.push(checks::text(&outcomes, style));
+    line(&checks::json(&outcomes));
+
     let unknown = Text::reference(Address::new("sqs.queue", hostile(random)), Output::Arn);
     let values = [hostile(random).as_str().into(), unknown];
     let values: Outputs = values.into_iter().map(|value| (hostile(random), value)).collect();
@@ -249,7 +263,7 @@ fn shown_by_all(random: &mut fastrand::Rng, style: Style) -> (Vec<String>, Vec<S
         component: hostile(random).replace('\n', ""),
         refs: [needed].into(),
     };
-    for format in [Format::Dot, Format::Mermaid, Format::Svg] {
+    for format in [Format::Dot, Format::Mermaid] {
         people.push(graph::text(std::slice::from_ref(&node), format));
     }
     line(&graph::json(&[node]));

@@ -45,6 +45,7 @@ pub mod apis;
 pub mod aws_services;
 pub mod buckets;
 pub mod certificates;
+pub mod checks;
 pub mod clusters;
 pub mod cost_anomalies;
 pub mod databases;

@@ -158,6 +158,17 @@ fn versions_and_aliases_of_others_stay() {
         assert_eq!(versions(&sandbox).await, (all, "4".into()));
         let plan = plan_now(&provider, &blueprint, Purpose::Destroy).await;
         assert!(plan.changes.iter().all(|change| change.address.name != "sample-theirs"));
+        // The alias of others is as they made it, also after the end of payctl's own, and keeps its version.
+        let kept = || async {
+            let theirs = lambda.get_alias().function_name(FUNCTION).name("theirs").send().await;
+            let theirs = theirs.expect("the alias of others");
+            (theirs.function_version, theirs.description, theirs.routing_config)
+        };
+        let made = (Some("1".to_owned()), Some(String::new()), None);
+        assert_eq!(kept().await, made);
+        blueprint.resources.remove(&Address::new("lambda.alias", "sample-live"));
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert_eq!(kept().await, made);
     });
 }
 
@@ -291,6 +302,131 @@ fn provisioned_concurrency_comes_and_goes_with_the_alias() {
     });
 }
 
+#[test]
+fn provisioned_concurrency_comes_once_an_alias_has_only_one_version() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = sample(&provider);
+        for memory in [512, 600] {
+            release(&mut blueprint, memory);
+            run(&provider, &blueprint, Purpose::Apply).await;
+        }
+        let lambda = Client::new(&by_hand(&sandbox));
+        let divide = |named: &'static str, other: &'static str, part: f64| {
+            let weights = AliasRoutingConfiguration::builder();
+            let weights = weights.additional_version_weights(other, part).build();
+            let call = lambda.update_alias().function_name(FUNCTION).name("live");
+            call.function_version(named).routing_config(weights).send()
+        };
+        // A shift is over, or was taken back: all calls go to one version, and the alias has both.
+        for (named, other, part) in [("1", "2", 1.0), ("2", "1", 0.0)] {
+            divide(named, other, part).await.expect("two versions");
+            alias(&mut blueprint)["provisioned"] = json!(2);
+            run(&provider, &blueprint, Purpose::Apply).await;
+            expect_settled(&provider, &blueprint, "provisioned concurrency").await;
+            assert_eq!(versions(&sandbox).await.1, "2");
+            alias(&mut blueprint)["provisioned"] = json!(0);
+            run(&provider, &blueprint, Purpose::Apply).await;
+        }
+        // While somebody divides the calls, nothing changes.
+        divide("2", "1", 0.5).await.expect("two versions");
+        alias(&mut blueprint)["provisioned"] = json!(2);
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let failed = format!("{:?}", carry_out(&provider, &plan).await.failed);
+        assert!(failed.contains("divides its calls between two versions"), "{failed}");
+    });
+}
+
+#[test]
+fn a_release_of_a_provisioned_alias_waits_until_the_new_version_has_all_calls() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = sample(&provider);
+        alias(&mut blueprint)["provisioned"] = json!(2);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        release(&mut blueprint, 600);
+        alias(&mut blueprint)["provisioned"] = json!(3);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        expect_settled(&provider, &blueprint, "a release with more concurrency").await;
+        let lambda = Client::new(&by_hand(&sandbox));
+        let live = lambda.get_alias().function_name(FUNCTION).name("live").send().await;
+        let live = live.expect("the alias");
+        assert_eq!((live.function_version(), live.routing_config()), (Some("2"), None));
+    });
+}
+
+#[test]
+fn the_end_of_the_last_alias_leaves_no_version_whatever_happens() {
+    let (before, blueprint) = block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        let mut blueprint = sample(&provider);
+        for memory in [512, 600, 700] {
+            release(&mut blueprint, memory);
+            run(&provider, &blueprint, Purpose::Apply).await;
+        }
+        blueprint.resources.remove(&Address::new("lambda.alias", "sample-live"));
+        (sandbox.snapshot().expect("a snapshot"), blueprint)
+    });
+    let restored = || {
+        let sandbox = Sandbox::in_memory();
+        sandbox.restore(&before).expect("a sandbox");
+        sandbox
+    };
+    let calls = block_on(async {
+        let sandbox = restored();
+        let faults = Faults::new(sandbox.transport());
+        whole_run(&sandbox, &faults, &blueprint).await;
+        faults.calls()
+    });
+    let first = calls.iter().position(|call| call.contains("UpdateAlias")).expect("it moves") + 1;
+    for call in first..=calls.len() {
+        for fault in Fault::ALL {
+            block_on(async {
+                let case = format!("{fault:?} at call {call}, {}", calls[call - 1]);
+                let sandbox = restored();
+                let faults = Faults::new(sandbox.transport()).at(call, fault);
+                tokio::select! {
+                    () = whole_run(&sandbox, &faults, &blueprint) => {}
+                    () = faults.stopped() => {
+                        let none = Faults::new(sandbox.transport());
+                        whole_run(&sandbox, &none, &blueprint).await;
+                    }
+                }
+                let counts = sandbox.counts().expect("counts");
+                let is_left =
+                    |what: &String| what.ends_with("versions") || what.ends_with("aliases");
+                assert!(!counts.keys().any(is_left), "{case}: {counts:?}");
+            });
+        }
+    }
+}
+
+/// A delete that was cut off leaves the alias at the unpublished code, and so may a person.
+#[test]
+fn an_alias_of_the_unpublished_code_gets_a_version_whoever_owns_its_calls() {
+    for owner in [None, Some(("hold", json!(true))), Some(("shift", json!("pay")))] {
+        block_on(async {
+            let sandbox = Sandbox::in_memory();
+            let provider = sample_provider(&sandboxed(&sandbox)).await;
+            let mut blueprint = sample(&provider);
+            if let Some((field, value)) = &owner {
+                alias(&mut blueprint)[*field] = value.clone();
+            }
+            run(&provider, &blueprint, Purpose::Apply).await;
+            let lambda = Client::new(&by_hand(&sandbox));
+            let call = lambda.update_alias().function_name(FUNCTION).name("live");
+            call.function_version("$LATEST").send().await.expect("a change by hand");
+            run(&provider, &blueprint, Purpose::Apply).await;
+            let (_, named) = versions(&sandbox).await;
+            assert_eq!(named, "1", "{owner:?}");
+            expect_settled(&provider, &blueprint, "the way back to a version").await;
+        });
+    }
+}
+
 /// An environment with a function that has an alias, and with what may call it.
 const CONFIG: &str = r#"
 project = "pay"
@@ -313,7 +449,12 @@ keep_versions = 2
 [functions.f.aliases.live]
 provisioned_concurrency = { min = 1, max = 10 }
 
-[functions.f.aliases.next]
+[functions.g]
+source = "../work"
+runtime = "python3.13"
+role = "work"
+
+[functions.g.aliases.next]
 provisioned_concurrency = 4
 
 [events.daily]
@@ -350,7 +491,7 @@ fn routes_and_triggers_can_name_an_alias() {
     assert_eq!(live.spec["keep_versions"], 2);
     assert_eq!(live.spec.get("provisioned"), None);
     assert_eq!(live.spec["release"]["code"], at("lambda.function", "f").spec["code"]);
-    assert_eq!(at("lambda.alias", "f-next").spec["provisioned"], 4);
+    assert_eq!(at("lambda.alias", "g-next").spec["provisioned"], 4);
 
     let arn = json!(Text::reference(Address::new("lambda.alias", "f-live"), Output::Arn));
     assert_eq!(at("lambda.event_source", "f-q").spec["function"], arn);
@@ -372,7 +513,7 @@ fn routes_and_triggers_can_name_an_alias() {
     let scaling = at("scaling.target", "function-f-live");
     assert_eq!(scaling.name, "function:dev-pay-lambda-f:live");
     assert_eq!(scaling.spec["policies"]["utilization"]["value"], 0.7);
-    assert!(!resources.contains_key(&Address::new("scaling.target", "function-f-next")));
+    assert!(!resources.contains_key(&Address::new("scaling.target", "function-g-next")));
 }
 
 #[test]
@@ -392,7 +533,7 @@ fn an_environment_with_aliases_lives_on_the_sandbox() {
         let (provider, blueprint) = configured(&connection, &config, "dev").await;
         let plan = run(&provider, &blueprint, Purpose::Apply).await;
         let changed: Vec<String> = plan.changes.iter().map(|it| it.address.to_string()).collect();
-        assert_eq!(changed.len(), 3, "{changed:?}");
+        assert_eq!(changed.len(), 4, "{changed:?}");
         assert!(plan.changes.iter().all(|change| change.action == Action::Update));
         expect_settled(&provider, &blueprint, "a release").await;
 
@@ -419,16 +560,23 @@ fn an_invalid_alias_is_refused_with_its_line() {
         "f:life\"",
         "[functions.f.aliases] has no `life` (did you mean `live`?",
     );
-    check("f:live\", \"f\"", "g:live\"", "[functions] has no `g`");
+    check("f:live\", \"f\"", "h:live\"", "[functions] has no `h`");
     check("f:live.arn", "f:life.arn", "unknown reference `${functions.f:life.arn}`");
     check("f:live.arn", "f:live.name", "unknown reference `${functions.f:live.name}`");
     check("alias = \"live\"", "alias = \"life\"", "this function has no alias `life`");
     check("aliases.next", "aliases.Next", "names have lower-case letters");
     check("min = 1,", "min = 11,", "`min` (11) is above `max` (10)");
     check("keep_versions = 2", "keep_versions = 0", "0 is out of range (use 1 to 100)");
-    let reserved = "keep_versions = 2\nreserved_concurrency = 13";
-    check("keep_versions = 2", reserved, "14 provisioned calls are more than the 13 reserved ones");
-    let none = "[functions.g]\nsource = \"../work\"\nruntime = \"python3.13\"\nrole = \"work\"\n\
+    let reserved = "keep_versions = 2\nreserved_concurrency = 9";
+    check("keep_versions = 2", reserved, "10 provisioned calls are more than the 9 reserved ones");
+    let both = "[functions.f.aliases.old]\nprovisioned_concurrency = 2\n[events.daily]";
+    let same = "`live` and `old` name the same version, and AWS provides its concurrency for one alias \
+                only (keep `provisioned_concurrency` at one of them";
+    check("[events.daily]", both, same);
+    let held = CONFIG.replace("[events.daily]", &both.replace("old]\n", "old]\nhold = true\n"));
+    let dir = project(&held);
+    assert_eq!(blueprint::problems(&dir.path().join("config"), "dev", &|_| None, None), []);
+    let none = "[functions.h]\nsource = \"../work\"\nruntime = \"python3.13\"\nrole = \"work\"\n\
                 keep_versions = 2\n[events.daily]";
     check("[events.daily]", none, "without aliases payctl publishes no versions");
 }

@@ -278,8 +278,10 @@ fn only_ui_and_cli_print() {
 #[test]
 fn only_the_engine_waits() {
     let why = "a kind never retries, sleeps or waits: the engine does";
-    // payctl connects before the engine runs, and the pace of a service is below the engine.
-    let connecting = ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace/"];
+    // payctl connects before the engine runs, the pace of a service is below the engine, and a single
+    // request has a time limit for connecting.
+    let connecting =
+        ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace/", "src/aws/web.rs"];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
     let why = "one loop waits for the cloud, in converge, and one for traffic, in shift; a survey \
                may be tried again";

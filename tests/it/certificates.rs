@@ -15,13 +15,13 @@ use payctl_engine::plan::{Action, Plan, Purpose};
 use payctl_engine::planner;
 use payctl_engine::survey::survey;
 use payctl_sandbox::{Fault, Faults, Sandbox};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli_support::Folder;
 use crate::elb::{NETWORK, blueprint_of, check, spec_of};
 use crate::support::{
-    applied_under, block_on, by_hand, carry_out, configured, expect_settled, plan_now, run,
-    sandboxed,
+    applied_under, block_on, by_hand, carry_out, configured, count, expect_settled, plan_now, run,
+    sample_provider, sandboxed, set, some, through,
 };
 
 const HEAD: &str = "project = \"payment\"\nregion = \"us-east-1\"\n";
@@ -426,6 +426,32 @@ fn a_certificate_without_a_zone_shows_the_records_to_set_and_waits() {
 }
 
 #[test]
+fn after_72_hours_another_certificate_waits_for_the_same_record() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let dns = Dns::of(&sandbox).await;
+        let (provider, blueprint) = environment(&sandbox, BARE, "dev").await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let failed = carry_out(&provider, &plan).await.failed[0].2.to_string();
+        let record = failed.split("ACM waits for the records ").nth(1).expect("the record");
+        let words: Vec<&str> = record.split([' ', ')', ',']).collect();
+
+        tokio::time::advance(Duration::from_secs(73 * 3600)).await;
+        dns.put(ChangeAction::Create, words[0], RrType::Cname, words[2]).await;
+        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
+        let address = Address::new("acm.certificate", "main");
+        let change = plan.changes.iter().find(|change| change.address == address);
+        let change = change.expect("another certificate");
+        assert_eq!(change.action, Action::Replace);
+        let because = change.because.as_deref().unwrap_or_default();
+        assert!(because.contains("VALIDATION_TIMED_OUT"), "{because}");
+        assert!(carry_out(&provider, &plan).await.is_complete());
+        expect_settled(&provider, &blueprint, "another certificate").await;
+        assert_eq!(sandbox.counts().expect("counts")["acm.certificates"], 1);
+    });
+}
+
+#[test]
 fn certificates_of_a_domain_share_the_record_that_proves_it() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
@@ -439,6 +465,26 @@ fn certificates_of_a_domain_share_the_record_that_proves_it() {
         run(&dev, &of_dev, Purpose::Destroy).await;
         assert_eq!(dns.records().await, proof, "prod needs it to renew its certificate");
         expect_settled(&prod, &of_prod, "a destroy of dev").await;
+    });
+}
+
+#[test]
+fn an_apply_waits_until_all_name_servers_have_a_record() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory_strict();
+        let faults = Faults::new(sandbox.transport());
+        let provider = sample_provider(&through(faults.transport())).await;
+        let mut blueprint = some(&provider, &["route53.record"]);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        let asked = count(&faults, "route53.GetChange");
+        assert!(asked > 1, "the change takes half a minute: {asked}");
+        // Another target, and nothing to wait for in the next run.
+        let target = json!("other.example.net");
+        set(&mut blueprint, "route53.record", "target", target);
+        run(&provider, &blueprint, Purpose::Apply).await;
+        assert!(count(&faults, "route53.GetChange") > asked + 1);
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        expect_settled(&provider, &blueprint, "another target").await;
     });
 }
 
@@ -471,8 +517,18 @@ fn another_name_makes_a_certificate_before_the_old_one_goes() {
             "names = [\"*.shop.example.com\"]",
             "names = [\"*.shop.example.com\", \"shop2.example.com\"]",
         );
-        let (_, blueprint) = environment(&sandbox, &more, "dev").await;
-        let plan = run(&provider, &blueprint, Purpose::Apply).await;
+        let faults = Faults::new(sandbox.transport());
+        let folder = folder(&more);
+        let connection = through(faults.transport());
+        let (watched, blueprint) = configured(&connection, folder.path(), "dev").await;
+        let plan = run(&watched, &blueprint, Purpose::Apply).await;
+        // The old one goes last.
+        let calls = faults.calls();
+        let at = |call: &str| calls.iter().position(|made| made == call).expect(call);
+        let gone = at("acm.DeleteCertificate");
+        for user in ["elasticloadbalancing.ModifyListener", "apigateway.UpdateDomainName"] {
+            assert!(at("acm.RequestCertificate") < at(user) && at(user) < gone, "{calls:#?}");
+        }
         let action = |address: &str| {
             let found = plan.changes.iter().find(|one| one.address.to_string() == address);
             found.map(|one| one.action)

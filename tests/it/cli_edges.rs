@@ -152,9 +152,8 @@ fn fed(folder: &Folder, line: &str, input: &[u8]) -> Ran {
 
 /// The versions of the secret that a person sets.
 fn versions(folder: &Folder) -> Vec<Value> {
-    let state = fs::read_to_string(folder.path(".payctl/sandbox/state.json")).expect("a state");
-    let state: Value = serde_json::from_str(&state).expect("JSON");
-    let secrets = state["world"]["secretsmanager"]["secrets"].as_object().expect("secrets");
+    let world = folder.world();
+    let secrets = world["secretsmanager"]["secrets"].as_object().expect("secrets");
     let own = secrets.iter().find(|(name, _)| name.contains("provider-key")).expect("the secret");
     own.1["versions"].as_object().expect("versions").values().cloned().collect()
 }

@@ -194,9 +194,12 @@ fn blue_green_serves_payments_through_a_load_balancer() {
     choose_blue_green(&folder.path(&format!("{example}/dev.toml")));
     let option = format!("{example}/process_blue_green.toml");
     folder.edit(&option, "bake = \"5m\"", "bake = \"1s\"");
-    // Nothing sets the state of an alarm here.
-    let watched = "watch = [\"api-errors\", \"api-latency\", \"lambda-errors\"]\n";
-    folder.edit(&option, watched, "");
+    // There is no time for the requests that the alarms would need.
+    let base = format!("{example}/base.toml");
+    for metric in ["5XXError", "Errors"] {
+        let metric = format!("metric = \"{metric}\"\nstatistic = \"sum\"");
+        folder.edit(&base, &metric, &format!("{metric}\nmissing = \"not_breaching\""));
+    }
     let served = Served::start(&folder);
     let payctl = |command: &str| {
         let line = format!("{command} --config-dir {example} --env dev --endpoint-url");
@@ -263,11 +266,11 @@ fn an_unusable_state_file_is_explained() {
         ("{\"version\":1,\"world\":{\"base\"", "is damaged: EOF"),
         (
             "{\"version\":0,\"world\":{}}",
-            "has format 0; this version of payctl reads only format 1",
+            "has format 0; this version of payctl reads only format 2",
         ),
         (
             "{\"version\":99,\"universe\":{}}",
-            "has format 99; this version of payctl reads only format 1",
+            "has format 99; this version of payctl reads only format 2",
         ),
     ] {
         folder.write(".payctl/sandbox/state.json", state);
@@ -277,6 +280,11 @@ fn an_unusable_state_file_is_explained() {
             assert!(refused.err.contains("payctl sandbox reset"), "{}", refused.err);
         }
     }
+    folder.expect(0, "sandbox reset");
+    folder.expect(0, "sandbox status");
+    folder.write(".payctl/sandbox/state.db", &"nonsense ".repeat(99));
+    let refused = folder.expect(1, "plan --env dev --sandbox");
+    assert!(refused.err.contains("is damaged: file is not a database"), "{}", refused.err);
     folder.expect(0, "sandbox reset");
     folder.expect(0, "sandbox status");
 }

@@ -116,9 +116,10 @@ fn mistakes_on_the_command_line() {
 fn help_and_explanations() {
     let folder = shop();
     check("help", &folder.run("--help"));
-    for command in
-        ["plan", "apply", "destroy", "validate", "outputs", "status", "graph", "explain", "sandbox"]
-    {
+    for command in [
+        "plan", "apply", "destroy", "validate", "outputs", "status", "check", "diagram", "graph",
+        "explain", "sandbox",
+    ] {
         let ran = folder.run(&format!("{command} --help"));
         ran.expect(0, command);
         // The global options are the same everywhere.

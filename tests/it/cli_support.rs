@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use payctl_sandbox::Sandbox;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -105,6 +106,12 @@ impl Folder {
         let ran = self.expect(0, "sandbox status --json");
         let line: Value = serde_json::from_str(&ran.out).expect("a JSON line");
         line["objects"].clone()
+    }
+
+    /// Everything in the sandbox: service, sort of object, name.
+    pub fn world(&self) -> Value {
+        let sandbox = Sandbox::open(&self.path(".payctl/sandbox")).expect("a sandbox");
+        sandbox.snapshot().expect("a state").to_json().expect("JSON")
     }
 
     /// Starts `payctl <line>` with keys, for an endpoint that accepts any.

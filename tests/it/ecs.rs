@@ -323,7 +323,9 @@ fn ecs_moves_the_traffic_and_takes_it_back_after_an_alarm() {
             let call = cloudwatch.set_alarm_state().alarm_name("dev-payment-alarm-errors");
             call.state_value(state.into()).state_reason("a test").send()
         };
+        // The state that is set lasts for a minute.
         alarm("ALARM").await.expect("an alarm");
+        assert_eq!(weights(&sandbox).await, (100, 0));
         minutes(2).await;
         assert_eq!(weights(&sandbox).await, (100, 0));
         let plan = plan_now(&provider, &third, Purpose::Apply).await;

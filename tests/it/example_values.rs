@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use payctl::aws::kinds::find_kind;
 use payctl::blueprint::{Facts, build};
 use payctl::config::{Loaded, load, schema};
 use payctl_engine::model::address::Address;
@@ -65,7 +66,20 @@ fn value_at(loaded: &Loaded, blueprint: &Blueprint, address: &str, pointer: &str
         "@name" => Some(json!(desired.name)),
         "@tags" => Some(tags(&desired.tags)),
         "@tags_once" => Some(tags(&desired.tags_once)),
-        _ => Some(plain(&desired.spec).pointer(pointer).cloned().unwrap_or_default()),
+        _ => {
+            let spec = plain(&desired.spec);
+            let lacking = || {
+                let (above, field) = pointer.rsplit_once('/')?;
+                let kind = find_kind(&desired.address.kind)?;
+                let mut samples = [kind.sample()].into_iter().chain(kind.variants());
+                let is_known = match above {
+                    "" => samples.any(|sample| sample.get(field).is_some()),
+                    above => spec.pointer(above).is_some(),
+                };
+                is_known.then_some(Value::Null)
+            };
+            spec.pointer(pointer).cloned().or_else(lacking)
+        }
     }
 }
 

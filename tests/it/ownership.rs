@@ -258,12 +258,10 @@ fn line(ran: &Ran, kind: &str) -> Value {
 
 /// Every object of the sandbox with its contents, by its place in the state.
 fn everything(folder: &Folder) -> BTreeMap<String, Value> {
-    let text = folder.path(".payctl/sandbox/state.json");
-    let text = std::fs::read_to_string(text).expect("a state");
-    let state: Value = serde_json::from_str(&text).expect("JSON");
+    let world = folder.world();
     let members = |value: &Value| value.as_object().cloned().unwrap_or_default();
     let mut all = BTreeMap::new();
-    for (service, sorts) in members(&state["world"]) {
+    for (service, sorts) in members(&world) {
         for (sort, objects) in members(&sorts) {
             let named = members(&objects).into_iter();
             all.extend(named.map(|(name, object)| (format!("{service}.{sort} {name}"), object)));

@@ -333,10 +333,8 @@ fn a_restore_has_one_source_and_a_valid_time() {
 
 /// The digest of a cluster's password in the sandbox's file, which nobody can ask for.
 fn password(shop: &Shop, sort: &str, name: &str) -> Value {
-    let path = shop.folder.path(".payctl/sandbox/state.json");
-    let state = std::fs::read_to_string(path).expect("a state");
-    let state: Value = serde_json::from_str(&state).expect("JSON");
-    let found = &state["world"]["rds"][sort][format!("us-east-1|{name}")];
+    let world = shop.folder.world();
+    let found = &world["rds"][sort][format!("us-east-1|{name}")];
     match sort {
         "snapshots" => found["cluster"]["password"].clone(),
         _ => found["password"].clone(),

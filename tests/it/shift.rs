@@ -17,14 +17,16 @@ use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::survey;
 use payctl_engine::traffic::Traffic;
 use payctl_sandbox::{Fault, Faults, Sandbox};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::elb::{FUNCTIONS, environment};
 use crate::support::{
     block_on, by_hand, carry_out, configured, expect_settled, plan_now, run, sandboxed, through,
 };
 
+mod applies;
 mod binary;
+mod every_call;
 mod rules;
 
 /// Blue and green behind a listener and a rule, and an alarm.
@@ -47,6 +49,7 @@ function = "g"
 watch = "queues.jobs"
 metric = "ApproximateAgeOfOldestMessage"
 above = 60
+missing = "not_breaching"
 "#;
 
 const ALIAS: &str = "[functions.f.aliases.live]\n";
@@ -81,12 +84,11 @@ async fn side(provider: &AwsProvider, blueprint: &Blueprint, name: &str) -> Side
 
 /// The traffic of the listener or of the rule, from blue to green.
 async fn road(provider: &AwsProvider, blueprint: &Blueprint, rule: bool) -> Box<dyn Traffic> {
-    let divider = match rule {
-        true => {
-            Divider::Rule(live(provider, blueprint, "elb.listener_rule", "front-80-beta").await)
-        }
-        false => Divider::Listener(live(provider, blueprint, "elb.listener", "front-80").await),
+    let (kind, name) = match rule {
+        true => ("elb.listener_rule", "front-80-beta"),
+        false => ("elb.listener", "front-80"),
     };
+    let divider = Divider::Action(live(provider, blueprint, kind, name).await);
     let from = side(provider, blueprint, "blue").await;
     let to = side(provider, blueprint, "green").await;
     let address = Address::new("cloudwatch.alarm", "errors");
@@ -94,13 +96,38 @@ async fn road(provider: &AwsProvider, blueprint: &Blueprint, rule: bool) -> Box<
     traffic(provider.aws(), divider, from, to, Sources { alarms, ..Sources::default() })
 }
 
-/// An alarm in this state.
-async fn set_alarm(sandbox: &Sandbox, blueprint: &Blueprint, state: StateValue) {
+/// Makes the alarm fire: at once, and because of its metric once CloudWatch evaluates that.
+async fn fire(sandbox: &Sandbox, blueprint: &Blueprint) {
+    let queue = &blueprint.resources[&Address::new("sqs.queue", "jobs")].name;
+    let dimensions = json!([{ "Name": "QueueName", "Value": queue }]);
+    measured(sandbox, "AWS/SQS", &dimensions, "ApproximateAgeOfOldestMessage", 100.0, 1);
     let alarms = aws_sdk_cloudwatch::Client::new(&by_hand(sandbox));
-    let address = Address::new("cloudwatch.alarm", "errors");
-    let name = &blueprint.resources[&address].name;
-    let call = alarms.set_alarm_state().alarm_name(name).state_value(state);
+    let name = &blueprint.resources[&Address::new("cloudwatch.alarm", "errors")].name;
+    let call = alarms.set_alarm_state().alarm_name(name).state_value(StateValue::Alarm);
     call.state_reason("a test").send().await.expect("the alarm");
+}
+
+/// Values of a metric, from some minutes ago to one hour ahead.
+fn measured(
+    sandbox: &Sandbox,
+    namespace: &str,
+    dimensions: &Value,
+    name: &str,
+    value: f64,
+    count: u32,
+) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    for minute in 0..66 {
+        let data = json!({
+            "MetricName": name,
+            "Dimensions": dimensions,
+            "Timestamp": now + (minute * 60) - 300,
+            "Values": [value],
+            "Counts": [count],
+        });
+        let input = json!({ "Namespace": namespace, "MetricData": [data] });
+        assert!(sandbox.measure("us-east-1", &input).expect("a world"), "{input}");
+    }
 }
 
 fn order(run: &str) -> Order {
@@ -147,7 +174,6 @@ fn a_listener_and_a_rule_move_and_come_back() {
             let sandbox = Sandbox::in_memory();
             let (provider, blueprint) = applied(&sandbox, folder.path()).await;
             let road = road(&provider, &blueprint, is_rule).await;
-            set_alarm(&sandbox, &blueprint, StateValue::Ok).await;
             let report = moved(&*road, &order("1")).await;
             assert_eq!((&report.end, percents(&report)), (&End::Done, vec![10, 50, 100]));
             assert_eq!(weights(&*road).await, (0, 100));
@@ -170,11 +196,10 @@ fn an_alarm_takes_traffic_back_and_nothing_moves_while_it_fires() {
         let sandbox = Sandbox::in_memory();
         let (provider, blueprint) = applied(&sandbox, folder.path()).await;
         let road = road(&provider, &blueprint, false).await;
-        set_alarm(&sandbox, &blueprint, StateValue::Ok).await;
         let order = order("1");
         let fires = async {
             tokio::time::sleep(Duration::from_secs(100)).await;
-            set_alarm(&sandbox, &blueprint, StateValue::Alarm).await;
+            fire(&sandbox, &blueprint).await;
         };
         let (report, ()) = futures::join!(moved(&*road, &order), fires);
         assert_eq!((&report.end, percents(&report)), (&End::RolledBack, vec![10, 50, 0]));
@@ -195,7 +220,6 @@ fn an_unhealthy_target_takes_traffic_back() {
         let (provider, blueprint) = applied(&sandbox, folder.path()).await;
         let road = road(&provider, &blueprint, false).await;
         let green = side(&provider, &blueprint, "green").await.id;
-        set_alarm(&sandbox, &blueprint, StateValue::Ok).await;
         let order = order("1");
         let falls_ill = async {
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -209,34 +233,33 @@ fn an_unhealthy_target_takes_traffic_back() {
     });
 }
 
-/// Values of a metric of a target group for the last minutes.
-fn measured(sandbox: &Sandbox, balancer: &str, group: &str, name: &str, value: f64, count: u32) {
-    let tail = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
-    let balancer = tail(balancer).replacen("listener/", "", 1);
-    let balancer = balancer.rsplit_once('/').expect("the id of the listener").0;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let dimensions = json!([
-        { "Name": "LoadBalancer", "Value": balancer },
-        { "Name": "TargetGroup", "Value": tail(group) },
-    ]);
-    for minute in 0..6 {
-        let data = json!({
-            "MetricName": name,
-            "Dimensions": dimensions,
-            "Timestamp": now - minute * 60,
-            "Values": [value],
-            "Counts": [count],
-        });
-        let input = json!({ "Namespace": "AWS/ApplicationELB", "MetricData": [data] });
-        assert!(sandbox.measure("us-east-1", &input).expect("a world"), "{input}");
-    }
+/// The limits of a shift that compares figures.
+fn comparing() -> Order {
+    let mut order = order("1");
+    order.bake = Duration::from_secs(150);
+    order.limits = Limits {
+        error_rate: Some(2.0),
+        p99: Some(2.0),
+        requests: 20,
+        missing: Duration::from_secs(300),
+        ..order.limits
+    };
+    order
 }
 
 #[test]
 fn a_side_that_fails_more_often_or_answers_more_slowly_loses_its_traffic() {
     let folder = environment(&listener("").replace(FUNCTIONS, ""));
-    let cases = [(0.0, 0.1, End::Done), (3.0, 0.1, End::RolledBack), (0.0, 0.5, End::RolledBack)];
-    for (errors, time, end) in cases {
+    let answers = "HTTPCode_Target_5XX_Count";
+    let cases = [
+        (answers, 0.0, 0.1, End::Done),
+        (answers, 3.0, 0.1, End::RolledBack),
+        ("TargetConnectionErrorCount", 3.0, 0.1, End::RolledBack),
+        ("LambdaUserError", 3.0, 0.1, End::RolledBack),
+        ("LambdaInternalError", 3.0, 0.1, End::RolledBack),
+        (answers, 0.0, 0.5, End::RolledBack),
+    ];
+    for (error, errors, time, end) in cases {
         block_on(async {
             let sandbox = Sandbox::in_memory();
             let (provider, blueprint) = applied(&sandbox, folder.path()).await;
@@ -245,75 +268,65 @@ fn a_side_that_fails_more_often_or_answers_more_slowly_loses_its_traffic() {
                 side(&provider, &blueprint, "green").await,
             );
             let arn = live(&provider, &blueprint, "elb.listener", "front-80").await;
+            let tail = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
+            let balancer = tail(&arn).replacen("listener/", "", 1);
+            let balancer = balancer.rsplit_once('/').expect("the id of the listener").0.to_owned();
             for (group, errors, time) in [(&blue, 0.0, 0.1), (&green, errors, time)] {
-                let put =
-                    |name, value, count| measured(&sandbox, &arn, &group.id, name, value, count);
+                let dimensions = json!([
+                    { "Name": "LoadBalancer", "Value": balancer },
+                    { "Name": "TargetGroup", "Value": tail(&group.id) },
+                ]);
+                let put = |name, value, count| {
+                    measured(&sandbox, "AWS/ApplicationELB", &dimensions, name, value, count);
+                };
                 put("RequestCount", 1.0, 100);
-                put("HTTPCode_Target_5XX_Count", 1.0, 0);
+                put(answers, 1.0, 0);
                 if errors > 0.0 {
-                    put("HTTPCode_Target_5XX_Count", errors, 1);
+                    put(error, errors, 1);
                 }
                 put("TargetResponseTime", time, 100);
             }
             let sources = Sources { figures: true, ..Sources::default() };
-            let road = traffic(provider.aws(), Divider::Listener(arn), blue, green, sources);
-            let mut order = order("1");
-            order.bake = Duration::from_secs(150);
-            order.limits = Limits {
-                error_rate: Some(2.0),
-                p99: Some(2.0),
-                requests: 20,
-                missing: Duration::from_secs(300),
-                ..order.limits
-            };
-            let report = moved(&*road, &order).await;
-            assert_eq!(report.end, end, "{errors} errors, {time} s: {report:#?}");
+            let road = traffic(provider.aws(), Divider::Action(arn), blue, green, sources);
+            let report = moved(&*road, &comparing()).await;
+            assert_eq!(report.end, end, "{errors} {error}, {time} s: {report:#?}");
         });
     }
 }
 
 #[test]
-fn an_apply_leaves_weights_to_the_shift() {
-    let folder = environment(&listener("").replace(FUNCTIONS, ""));
-    block_on(async {
-        let sandbox = Sandbox::in_memory();
-        let (provider, blueprint) = applied(&sandbox, folder.path()).await;
-        set_alarm(&sandbox, &blueprint, StateValue::Ok).await;
-        let road = road(&provider, &blueprint, false).await;
-        let mut some = order("1");
-        some.steps = some.steps.until(50).expect("a step");
-        assert_eq!(moved(&*road, &some).await.end, End::Done);
-        expect_settled(&provider, &blueprint, "a shift").await;
-        let plan = plan_now(&provider, &blueprint, Purpose::Apply).await;
-        let [note] = plan.notes.as_slice() else { panic!("{:?}", plan.notes) };
-        assert!(note.text.starts_with("its weights belong to the shift `pay`: "), "{}", note.text);
-
-        // Other settings change, and the weights stay.
-        let text = fs::read_to_string(folder.path().join("dev.toml")).expect("the config");
-        let other = text.replace("port = 80\nforward", "port = 80\nsticky_seconds = 60\nforward");
-        let folder = environment("");
-        fs::write(folder.path().join("dev.toml"), &other).expect("a file");
-        let (_, changed) = configured(&sandboxed(&sandbox), folder.path(), "dev").await;
-        // Under a claim the action is left alone.
-        road.tag(Some("pay shift 9 1")).await.expect("a claim");
-        let plan = plan_now(&provider, &changed, Purpose::Apply).await;
-        let report = carry_out(&provider, &plan).await;
-        let failed = format!("{:?}", report.failed);
-        assert!(failed.contains("a run of payctl shift holds this traffic"), "{failed}");
-        assert_eq!(weights(&*road).await, (50, 50));
-        road.tag(None).await.expect("no claim");
-        run(&provider, &changed, Purpose::Apply).await;
-        assert_eq!(weights(&*road).await, (50, 50));
-        expect_settled(&provider, &changed, "an apply beside a shift").await;
-
-        // Without the section the config decides again.
-        let (without, _) = other.split_once("[shifts.pay]").expect("a shift");
-        fs::write(folder.path().join("dev.toml"), without).expect("a file");
-        let (_, plain) = configured(&sandboxed(&sandbox), folder.path(), "dev").await;
-        let plan = run(&provider, &plain, Purpose::Apply).await;
-        assert_eq!(plan.changes.len(), 1, "{:?}", plan.changes);
-        assert_eq!(weights(&*road).await, (100, 0));
-    });
+fn a_version_that_fails_more_often_or_answers_more_slowly_loses_its_calls() {
+    let cases =
+        [(0.0, 100.0, End::Done), (3.0, 100.0, End::RolledBack), (0.0, 500.0, End::RolledBack)];
+    for (errors, time, end) in cases {
+        block_on(async {
+            let sandbox = Sandbox::in_memory();
+            release(&sandbox, 512).await;
+            let (provider, blueprint) = release(&sandbox, 600).await;
+            let name = live(&provider, &blueprint, "lambda.alias", "f-live").await;
+            let divider = Divider::Alias(name.clone());
+            let (from, to) =
+                sides(provider.aws(), &divider).await.expect("the alias").expect("two");
+            for (version, errors, time) in [(&from.id, 0.0, 100.0), (&to.id, errors, time)] {
+                let function = name.split(':').next().unwrap_or_default();
+                let dimensions = json!([
+                    { "Name": "FunctionName", "Value": function },
+                    { "Name": "Resource", "Value": name },
+                    { "Name": "ExecutedVersion", "Value": version },
+                ]);
+                let put = |metric, value, count| {
+                    measured(&sandbox, "AWS/Lambda", &dimensions, metric, value, count);
+                };
+                put("Invocations", 1.0, 100);
+                put("Errors", errors, 1);
+                put("Duration", time, 100);
+            }
+            let sources = Sources { figures: true, ..Sources::default() };
+            let road = traffic(provider.aws(), divider, from, to, sources);
+            let report = moved(&*road, &comparing()).await;
+            assert_eq!(report.end, end, "{errors} errors, {time} ms: {report:#?}");
+        });
+    }
 }
 
 /// The alias `live`, with a function of this much memory.
@@ -445,6 +458,14 @@ fn a_stage_gets_new_deployments_and_the_shift_moves_the_requests() {
         assert!(failed.contains("its canary gets 10%"), "{failed}");
         assert_eq!(taken_back(&*road).await.end, End::Done);
         assert_eq!(weights(&*road).await, (10_000, 0));
+        // A run claims the stage and has not moved anything yet.
+        road.tag(Some("pay shift 9 1")).await.expect("a claim");
+        let plan = plan_now(&provider, &next, Purpose::Apply).await;
+        let failed = format!("{:?}", carry_out(&provider, &plan).await.failed);
+        assert!(failed.contains("a run of payctl shift holds this traffic"), "{failed}");
+        let (_, kept) = between().await;
+        assert_eq!(kept.0, second);
+        road.tag(None).await.expect("no claim");
         run(&provider, &next, Purpose::Apply).await;
         expect_settled(&provider, &next, "the deployment after the way back").await;
     });
@@ -458,15 +479,15 @@ fn a_shift_survives_lost_replies_throttling_and_failures() {
     for seed in 0..6 {
         block_on(async {
             let sandbox = Sandbox::in_memory();
-            let (_, blueprint) = applied(&sandbox, folder.path()).await;
-            set_alarm(&sandbox, &blueprint, StateValue::Ok).await;
+            applied(&sandbox, folder.path()).await;
             let faults = Faults::new(sandbox.transport()).at_random(seed, 10, &FAULTS);
             let connection = through(faults.transport());
             let (provider, blueprint) = configured(&connection, folder.path(), "dev").await;
             let road = road(&provider, &blueprint, seed % 2 == 0).await;
+            let before = faults.struck().len();
             let report = moved(&*road, &order("1")).await;
             assert_eq!((&report.end, percents(&report)), (&End::Done, vec![10, 50, 100]), "{seed}");
-            assert!(!faults.struck().is_empty(), "{seed}: no fault");
+            assert!(faults.struck().len() > before, "{seed}: no fault in the shift");
         });
     }
 }

@@ -68,7 +68,8 @@ pub async fn sample_provider(connection: &Connection) -> AwsProvider {
 
 /// A provider for an environment of the project `payment`.
 pub async fn provider_for(connection: &Connection, env: &str) -> AwsProvider {
-    let mut aws = Aws::connect(connection, "payment", env).await.expect("the endpoint answers");
+    let aws = Box::pin(Aws::connect(connection, "payment", env));
+    let mut aws = aws.await.expect("the endpoint answers");
     // The functions of a shipped environment, or those of the samples.
     aws.packages = match config::load(&shipped_config(), env, &|_| None) {
         Ok(loaded) => loaded.packages(),
@@ -271,9 +272,8 @@ pub async fn configured(
         Ok(loaded) => loaded,
         Err(problems) => panic!("{}, {env}: {problems:#?}", dir.display()),
     };
-    let mut aws = Aws::connect(connection, &loaded.config.project.0, env)
-        .await
-        .expect("the endpoint answers");
+    let aws = Box::pin(Aws::connect(connection, &loaded.config.project.0, env));
+    let mut aws = aws.await.expect("the endpoint answers");
     aws.packages = loaded.packages();
     let blueprint = built(&aws, &loaded).await;
     (AwsProvider::new(aws), blueprint)
@@ -302,7 +302,7 @@ pub async fn run(provider: &AwsProvider, blueprint: &Blueprint, purpose: Purpose
 /// Applies a plan.
 pub async fn carry_out(provider: &AwsProvider, plan: &Plan) -> Report {
     let (_stopper, stop) = stop_pair();
-    apply(provider, plan, 16, &stop, &|_| {}).await
+    Box::pin(apply(provider, plan, 16, &stop, &|_| {})).await
 }
 
 /// Expects that nothing is left to do.

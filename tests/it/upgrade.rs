@@ -27,8 +27,7 @@ fn folder_of(kept: &Path) -> Folder {
     copy(&kept.join("functions"), &folder.path("functions"));
     // payctl reads sources only inside the repository.
     folder.write(".git/HEAD", "");
-    let state = fs::read_to_string(kept.join("state.json")).expect("a state");
-    folder.write(".payctl/sandbox/state.json", &state);
+    copy(&kept.join("sandbox"), &folder.path(".payctl/sandbox"));
     folder
 }
 

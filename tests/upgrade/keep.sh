@@ -20,6 +20,7 @@ while read -r env config; do
 done <environments
 mkdir "$folder"
 mv config functions environments "$folder"
-mv .payctl/sandbox/state.json "$folder"
-chmod 644 "$folder/state.json"
+rm .payctl/sandbox/lock
+mv .payctl/sandbox "$folder/sandbox"
+chmod 644 "$folder"/sandbox/*
 printf '%s\n' '# What later versions show: ENV ACTION ADDRESS FIELD: REASON' >"$folder/announced"

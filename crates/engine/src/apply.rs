@@ -144,18 +144,18 @@ impl<'a> Run<'a> {
     pub async fn carry_out(&self) {
         let listener = |event| self.tell(event);
         let count = self.graph.steps.len();
-        let mut waits: Vec<BTreeSet<usize>> = self.graph.after.clone();
-        let mut open: BTreeSet<usize> = (0..count).collect();
+        let followers = graph::followers(&self.graph.after);
+        // By step: for how many others it waits.
+        let mut waits: Vec<usize> = self.graph.after.iter().map(BTreeSet::len).collect();
+        let mut ready: BTreeSet<usize> = (0..count).filter(|step| waits[*step] == 0).collect();
+        let mut skipped = BTreeSet::new();
         let mut running = FuturesUnordered::new();
         let mut grace = None;
         // Nothing can succeed any more, so that nothing is begun.
         let mut is_over = false;
         loop {
             if !self.stop.is_requested() && !is_over {
-                let ready: Vec<usize> =
-                    open.iter().copied().filter(|step| waits[*step].is_empty()).collect();
-                for step in ready {
-                    open.remove(&step);
+                for step in std::mem::take(&mut ready) {
                     let listener = &listener;
                     running.push(async move { (step, self.step(step, listener).await) });
                 }
@@ -174,13 +174,18 @@ impl<'a> Run<'a> {
             };
             let Some((step, outcome)) = finished else { break };
             match outcome {
-                Ok(()) => waits.iter_mut().for_each(|befores| {
-                    befores.remove(&step);
-                }),
+                Ok(()) => {
+                    for follower in &followers[step] {
+                        waits[*follower] -= 1;
+                        if waits[*follower] == 0 {
+                            ready.insert(*follower);
+                        }
+                    }
+                }
                 Err(StepError::Interrupted) => {}
                 Err(error) => {
                     is_over |= ends_everything(&error);
-                    self.skip(step, &mut open);
+                    self.skip(step, &followers, &mut skipped);
                 }
             }
         }
@@ -189,12 +194,15 @@ impl<'a> Run<'a> {
     /// What became of the plan, at any moment: whatever has not ended remains.
     pub fn report(&self) -> Report {
         let so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ended = so_far.ended();
+        let mut ended: BTreeMap<(Address, Verb), usize> = BTreeMap::new();
+        for (address, verb) in so_far.ended() {
+            *ended.entry((address.clone(), verb)).or_default() += 1;
+        }
         let mut remaining: Vec<_> =
             (0..self.graph.steps.len()).map(|step| self.name(step)).collect();
-        remaining.retain(|(address, verb)| {
-            let at = ended.iter().position(|step| *step == (address, *verb));
-            at.map(|at| ended.swap_remove(at)).is_none()
+        remaining.retain(|step| {
+            let left = ended.get_mut(step).filter(|left| **left > 0);
+            left.map(|left| *left -= 1).is_none()
         });
         Report {
             done: so_far.done.clone(),
@@ -214,16 +222,15 @@ impl<'a> Run<'a> {
     }
 
     /// Gives up every step that waits, directly or not, for a failed one.
-    fn skip(&self, failed: usize, open: &mut BTreeSet<usize>) {
+    fn skip(&self, failed: usize, followers: &[Vec<usize>], skipped: &mut BTreeSet<usize>) {
         let because = self.name(failed).0;
-        let mut lost = BTreeSet::from([failed]);
-        while let Some(step) =
-            open.iter().copied().find(|step| !self.graph.after[*step].is_disjoint(&lost))
-        {
-            open.remove(&step);
-            lost.insert(step);
-            let (address, verb) = self.name(step);
-            self.tell(Event::Skipped { address, verb, because: because.clone() });
+        let mut lost: BTreeSet<usize> = followers[failed].iter().copied().collect();
+        while let Some(step) = lost.pop_first() {
+            if skipped.insert(step) {
+                lost.extend(&followers[step]);
+                let (address, verb) = self.name(step);
+                self.tell(Event::Skipped { address, verb, because: because.clone() });
+            }
         }
     }
 

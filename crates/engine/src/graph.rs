@@ -12,29 +12,35 @@ pub fn in_order(
     needs: &BTreeMap<Address, BTreeSet<Address>>,
 ) -> Result<Vec<Address>, Vec<Address>> {
     let mut order = Vec::with_capacity(needs.len());
-    let mut placed = BTreeSet::new();
-    while order.len() < needs.len() {
-        let ready: Vec<&Address> = needs
-            .iter()
-            .filter(|(address, _)| !placed.contains(*address))
-            .filter(|(_, needs_of)| {
-                needs_of.iter().all(|need| placed.contains(need) || !needs.contains_key(need))
-            })
-            .map(|(address, _)| address)
-            .collect();
-        if ready.is_empty() {
-            return Err(needs
-                .keys()
-                .filter(|address| !placed.contains(*address))
-                .cloned()
-                .collect());
-        }
-        for address in ready {
-            placed.insert(address);
-            order.push(address.clone());
+    // How many of its needs are not placed yet, and who needs it.
+    let mut open: BTreeMap<&Address, usize> = BTreeMap::new();
+    let mut users: BTreeMap<&Address, Vec<&Address>> = BTreeMap::new();
+    for (address, needs_of) in needs {
+        let known = || needs_of.iter().filter(|need| needs.contains_key(*need));
+        open.insert(address, known().count());
+        for need in known() {
+            users.entry(need).or_default().push(address);
         }
     }
-    Ok(order)
+    let free = open.iter().filter(|(_, count)| **count == 0);
+    let mut ready: BTreeSet<&Address> = free.map(|(address, _)| *address).collect();
+    while !ready.is_empty() {
+        let mut next = BTreeSet::new();
+        for address in ready {
+            open.remove(address);
+            order.push(address.clone());
+            for user in users.get(address).into_iter().flatten() {
+                if let Some(count) = open.get_mut(user) {
+                    *count -= 1;
+                    if *count == 0 {
+                        next.insert(*user);
+                    }
+                }
+            }
+        }
+        ready = next;
+    }
+    if open.is_empty() { Ok(order) } else { Err(open.into_keys().cloned().collect()) }
 }
 
 /// One step: half of a replacement, or a whole change.
@@ -70,29 +76,29 @@ pub fn tangled(
     changes: &[Change],
     blocks_delete: &dyn Fn(&Address, &Address) -> bool,
 ) -> Option<(Address, Address)> {
-    let Edges { steps, hard, soft, .. } = edges(changes);
+    let Edges { steps, mut hard, soft, .. } = edges(changes);
     let address = |step: usize| &changes[steps[step].change].address;
+    let can_let_go_first = |user: &usize| {
+        let change = &changes[steps[*user].change];
+        match change.action {
+            Action::Update => true,
+            Action::Replace => change.create_first,
+            Action::Create | Action::Delete => false,
+        }
+    };
+    let circled = in_circles(&hard, &soft);
+    for (step, befores) in soft.iter().enumerate() {
+        let both_delete = |before: &&usize| steps[**before].verb == Verb::Delete;
+        hard[step].extend(befores.iter().filter(both_delete));
+    }
     for (delete, users) in soft.iter().enumerate() {
-        for user in users.iter().filter(|user| blocks_delete(address(delete), address(**user))) {
-            // The user's write half comes before the deletion; if it waits for the deletion
-            // itself, directly or through others, it has to be deleted instead.
-            let mut all = hard.clone();
-            for (step, befores) in soft.iter().enumerate() {
-                let both_delete = |before: &&usize| steps[**before].verb == Verb::Delete;
-                all[step].extend(befores.iter().filter(both_delete));
-            }
-            if !reaches(&all, *user, delete) {
-                continue;
-            }
-            let change = &changes[steps[*user].change];
-            let can_let_go_first = match change.action {
-                Action::Update => true,
-                Action::Replace => change.create_first,
-                Action::Create | Action::Delete => false,
-            };
-            if can_let_go_first {
-                return Some((change.address.clone(), address(delete).clone()));
-            }
+        let blocks = |user: &&usize| blocks_delete(address(delete), address(**user));
+        let users = users.iter().filter(|user| circled[delete] && circled[**user]);
+        let mut users = users.filter(|user| can_let_go_first(user)).filter(blocks);
+        // The user's write half comes before the deletion; if it waits for the deletion itself,
+        // directly or through others, it has to be deleted instead.
+        if let Some(user) = users.find(|user| reaches(&hard, **user, delete)) {
+            return Some((address(*user).clone(), address(delete).clone()));
         }
     }
     None
@@ -170,18 +176,61 @@ fn edges(changes: &[Change]) -> Edges {
     Edges { steps, hard, soft, late, loose }
 }
 
+/// By step: the steps that wait for it.
+pub(crate) fn followers(after: &[BTreeSet<usize>]) -> Vec<Vec<usize>> {
+    let mut followers = vec![Vec::new(); after.len()];
+    for (step, befores) in after.iter().enumerate() {
+        for before in befores {
+            followers[*before].push(step);
+        }
+    }
+    followers
+}
+
 /// Joins two sorts of edges, leaving out the soft ones that would close a circle: two live objects
 /// may well refer to each other, and then the deletes help themselves by trying again.
 fn without_circles(hard: Vec<BTreeSet<usize>>, soft: Vec<BTreeSet<usize>>) -> Vec<BTreeSet<usize>> {
+    let circled = in_circles(&hard, &soft);
     let mut after = hard;
     for (step, befores) in soft.into_iter().enumerate() {
         for before in befores {
-            if !reaches(&after, before, step) {
+            let may_close = circled[step] && circled[before];
+            if !(may_close && reaches(&after, before, step)) {
                 after[step].insert(before);
             }
         }
     }
     after
+}
+
+/// By step: whether edges of two sorts may lead from it back to itself. In most plans none does, and
+/// then there is nothing to search.
+fn in_circles(hard: &[BTreeSet<usize>], soft: &[BTreeSet<usize>]) -> Vec<bool> {
+    let both = hard.iter().zip(soft).map(|(hard, soft)| hard.union(soft).copied().collect());
+    let after: Vec<BTreeSet<usize>> = both.collect();
+    let before = followers(&after);
+    let after: Vec<Vec<usize>> =
+        after.into_iter().map(|after| after.into_iter().collect()).collect();
+    let mut open = vec![true; after.len()];
+    strip(&mut open, &after, &before);
+    strip(&mut open, &before, &after);
+    open
+}
+
+/// Takes away what waits for nothing that is open, again and again.
+fn strip(open: &mut [bool], after: &[Vec<usize>], before: &[Vec<usize>]) {
+    let count = |after: &Vec<usize>| after.iter().filter(|step| open[**step]).count();
+    let mut counts: Vec<usize> = after.iter().map(count).collect();
+    let mut free: Vec<usize> = (0..open.len()).filter(|it| open[*it] && counts[*it] == 0).collect();
+    while let Some(step) = free.pop() {
+        open[step] = false;
+        for follower in before[step].iter().filter(|follower| open[**follower]) {
+            counts[*follower] -= 1;
+            if counts[*follower] == 0 {
+                free.push(*follower);
+            }
+        }
+    }
 }
 
 /// Whether `from` waits, directly or not, for `to`.

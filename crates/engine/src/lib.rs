@@ -6,6 +6,7 @@
 //! `plan`), in which order (`graph`), and doing it (`apply`, one step at a time in `converge`).
 
 pub mod apply;
+pub mod checks;
 pub mod converge;
 pub mod diff;
 pub mod event;

@@ -12,8 +12,8 @@ use crate::model::meta::Meta;
 
 /// Which live object an identifier belongs to, and what depends on it.
 pub(super) struct Owners<'a> {
-    /// Several objects of one address may share a name.
-    by_id: BTreeMap<&'a str, Vec<Object<'a>>>,
+    /// Objects of several addresses, and several objects of one, may share a name.
+    by_id: BTreeMap<&'a str, BTreeMap<&'a Address, Vec<Object<'a>>>>,
     standing: BTreeMap<Object<'a>, Standing>,
 }
 
@@ -70,7 +70,8 @@ impl<'a> Owners<'a> {
                 found.live.outputs.values().chain([&found.live.id]).map(String::as_str).collect();
             // Short values are names or numbers that mean other things elsewhere.
             for id in ids.into_iter().filter(|id| id.len() >= 8) {
-                owners.by_id.entry(id).or_default().push(object(found));
+                let named = owners.by_id.entry(id).or_default();
+                named.entry(&found.address).or_default().push(object(found));
             }
         }
         owners.weigh(ours().collect(), kinds);
@@ -143,11 +144,9 @@ impl<'a> Owners<'a> {
                 // Policies name what is inside a resource: `arn:...:table/x/index/*`.
                 let trimmed = text.trim_end_matches('*').trim_end_matches(['/', ':']);
                 let hit = self.by_id.get(text.as_str()).or_else(|| self.by_id.get(trimmed));
-                let Some((hit, (owner, _))) = hit.and_then(|hit| Some((hit, hit.last()?))) else {
-                    return;
-                };
-                if hit.iter().all(|(address, _)| *address != own) {
-                    hit.iter().filter(|(address, _)| address == owner).copied().for_each(found);
+                let others = hit.filter(|hit| !hit.contains_key(own));
+                if let Some((_, objects)) = others.and_then(BTreeMap::last_key_value) {
+                    objects.iter().copied().for_each(found);
                 }
             }
             Value::Array(items) => items.iter().for_each(|item| self.each_id(own, item, found)),

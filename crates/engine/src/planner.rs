@@ -317,12 +317,15 @@ impl<'a> Planner<'a> {
     /// Puts what nothing refers to, and what yet must go before something else, in its order.
     fn order_deletions(&mut self) {
         let deleted = self.plan.changes.iter().filter(|change| change.action == Action::Delete);
-        let deleted: BTreeSet<Address> = deleted.map(|change| change.address.clone()).collect();
+        let mut by_kind: BTreeMap<String, BTreeSet<Address>> = BTreeMap::new();
+        for Change { address, .. } in deleted {
+            by_kind.entry(address.kind.clone()).or_default().insert(address.clone());
+        }
         for change in self.plan.changes.iter_mut().filter(|it| it.action == Action::Delete) {
             let meta = self.kinds.get(change.address.kind.as_str());
             let firsts = meta.map(|meta| meta.delete_after).unwrap_or_default();
-            let goes_first = |address: &&Address| firsts.contains(&address.kind.as_str());
-            change.delete_after = deleted.iter().filter(goes_first).cloned().collect();
+            let firsts = firsts.iter().filter_map(|kind| by_kind.get(*kind));
+            change.delete_after = firsts.flatten().cloned().collect();
         }
     }
 

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     Tags, add_tags, at, digest, here, map, need, now, number, page, put, remove_tags, text, texts,
     uuid_of, within,
@@ -20,8 +21,10 @@ use super::{ACCOUNT, Answer, Call, Refusal, World, ecs, lambda};
 #[serde(default)]
 pub(crate) struct State {
     /// Targets by region and `DIMENSION/RESOURCE`.
-    targets: BTreeMap<String, Target>,
+    targets: Shelf<Target>,
 }
+
+kept!(State { targets });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -109,7 +112,7 @@ fn by_arn<'a>(
     let prefix = at(region, "");
     let mut all = state.targets.iter_mut().filter(|(place, _)| place.starts_with(&prefix));
     let found = all.find(|(_, target)| arn(region, target) == wanted);
-    found.map(|(_, target)| target).ok_or_else(|| {
+    found.map(|(_, target)| target.into_mut()).ok_or_else(|| {
         let message = format!("No resource found with ARN {wanted}.");
         Refusal::new("ResourceNotFoundException", message)
     })

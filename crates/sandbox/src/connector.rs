@@ -17,6 +17,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 
 use super::flaps::Flaps;
 use super::permissions::Guard;
+use super::run::gateway::Target;
 use super::run::{self, Runner};
 use super::store::{self, SandboxError, Store};
 use super::wire::{self, Request, Response, Route};
@@ -54,6 +55,13 @@ pub enum Pace {
 /// The state of a sandbox at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot(World);
+
+impl Snapshot {
+    /// The state as JSON: service, sort of object, name.
+    pub fn to_json(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(&self.0)
+    }
+}
 
 impl Sandbox {
     /// Opens the sandbox in a directory, and creates it if it is missing. Several processes may
@@ -132,7 +140,7 @@ impl Sandbox {
     /// Restores a state.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), SandboxError> {
         let Inner { store, world, .. } = &mut *self.lock();
-        store.run(world, false, |world| *world = snapshot.0.clone())
+        store.replace(world, snapshot.0.clone())
     }
 
     /// Allows only calls that the guard's policy allows, from now on. Without a guard, all calls
@@ -141,8 +149,12 @@ impl Sandbox {
         self.lock().guard = guard;
     }
 
-    /// Answers one request, and runs a function if that is what it asks for.
+    /// Answers one request: to a stage of an API, or as a service, and runs a function if that is what it
+    /// asks for.
     pub(crate) async fn respond(&self, request: &Request) -> Result<Response, SandboxError> {
+        if let Some(stage) = Target::of(request) {
+            return run::gateway::serve(self, &stage, request).await;
+        }
         let route = Route::of(request);
         if run::is_invoke(&route) {
             run::invoke(self, request, &route).await

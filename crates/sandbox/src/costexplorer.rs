@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, list, need, page, put, remove_tags, tag_list, tag_pairs, text,
     texts, uuid, within,
@@ -23,10 +24,12 @@ mod usage;
 #[serde(default)]
 pub(crate) struct State {
     /// Monitors by ARN.
-    monitors: BTreeMap<String, Thing>,
+    monitors: Shelf<Thing>,
     /// Subscriptions by ARN.
-    subscriptions: BTreeMap<String, Thing>,
+    subscriptions: Shelf<Thing>,
 }
+
+kept!(State { monitors, subscriptions });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -184,12 +187,7 @@ fn new_arn(base: &mut Base, kind: &str) -> String {
     format!("arn:aws:ce::{ACCOUNT}:{kind}/{}", uuid(base))
 }
 
-fn add(
-    things: &mut BTreeMap<String, Thing>,
-    arn: &str,
-    members: Value,
-    input: &Value,
-) -> Result<(), Refusal> {
+fn add(things: &mut Shelf<Thing>, arn: &str, members: Value, input: &Value) -> Result<(), Refusal> {
     let mut tags = Tags::new();
     add_tags(&mut tags, tag_list(input, "ResourceTags", KEY_VALUE), TAGS)?;
     things.insert(arn.to_owned(), Thing { members, tags });

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     Tags, add_tags, flag, iso, list, map, need, refuse, remove_tags, text, texts,
 };
@@ -30,8 +31,10 @@ pub(crate) const ROUTES: &[RestRoute] = &[
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
-    detectors: BTreeMap<String, Detector>,
+    detectors: Shelf<Detector>,
 }
+
+kept!(State { detectors });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -24,10 +24,10 @@ mod fresh;
 mod hands;
 mod passing;
 mod permissions;
-mod pieces;
 mod run;
 pub(crate) mod s3;
 mod serve;
+mod shelf;
 mod store;
 pub(crate) mod sts;
 pub(crate) mod wire;
@@ -202,6 +202,8 @@ pub(crate) struct World {
     pub waf: waf::State,
 }
 
+shelf::kept!(World { base, costexplorer, elb, acm, apigateway, dynamodb, ec2, ecs, events, guardduty, autoscaling, iam, kms, lambda, logs, sts, application_autoscaling, cloudwatch, rds, route53, secretsmanager, sns, sqs, ssm, s3, waf } not { tagged });
+
 /// Hands a call to its service.
 fn dispatch(world: &mut World, call: &Call) -> Answer {
     fresh::check(world, call)?;
@@ -296,6 +298,8 @@ pub(crate) struct Base {
     #[serde(skip)]
     pub moved: bool,
 }
+
+shelf::kept_whole!(Base);
 
 /// The id of the sandbox's account.
 pub(crate) const ACCOUNT: &str = "000000000000";

@@ -4,14 +4,16 @@
 //! The policy of a key must allow the Logs service of the region. A list by a part of the name
 //! shows few members of each group. Metric filters do not count events.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
-    Tags, add_tags, at, flag, here, is_name, list, map, need, number, page, put, remove_tags, text,
-    texts, within,
+    Tags, add_tags, at, flag, here, here_with, is_name, list, map, need, number, page, put,
+    remove_tags, text, texts, within,
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World, kms};
 
@@ -27,8 +29,10 @@ pub(crate) use append::append;
 #[serde(default)]
 pub(crate) struct State {
     /// Log groups by region and name.
-    groups: BTreeMap<String, Group>,
+    groups: Shelf<Group>,
 }
+
+kept!(State { groups });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -72,9 +76,9 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     here(&state.groups, region)
-        .map(move |(name, group)| (group_arn(region, name), group.tags.clone()))
+        .map(move |(name, group)| (group_arn(region, name), Cow::Borrowed(&group.tags)))
 }
 
 /// Answers a call.
@@ -250,11 +254,8 @@ fn describe(state: &State, region: &str, input: &Value) -> Answer {
     let is_named = |name: &str| {
         named.is_empty() || named.iter().any(|one| one == name || *one == group_arn(region, name))
     };
-    let found = here(&state.groups, region).filter(|(name, _)| {
-        prefix.is_none_or(|prefix| name.starts_with(prefix))
-            && pattern.is_none_or(|pattern| name.contains(pattern))
-            && is_named(name)
-    });
+    let found = here_with(&state.groups, region, prefix.unwrap_or_default())
+        .filter(|(name, _)| pattern.is_none_or(|pattern| name.contains(pattern)) && is_named(name));
     let groups = found.map(|(name, group)| {
         let mut view = view(region, name, group);
         if let (Some(_), Some(view)) = (pattern, view.as_object_mut()) {

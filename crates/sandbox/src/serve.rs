@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::connector::Sandbox;
-use super::run::gateway::{self, Target};
+use super::run::gateway::Target;
 use super::run::work;
 use super::wire::{Request, Response, Route};
 
@@ -91,8 +91,7 @@ async fn answer(
         headers: headers.collect(),
         body: body.to_bytes().to_vec(),
     };
-    let stage = Target::of(&request);
-    let admitted = match &stage {
+    let admitted = match Target::of(&request) {
         // A stage of an API is for everybody who reaches this machine by its name, browsers too.
         Some(_) => is_here(&request, parts.uri.host()),
         None => admit(&request, parts.uri.host()),
@@ -101,11 +100,7 @@ async fn answer(
         return plain(403, why);
     }
     let is_head = request.method == "HEAD";
-    let answer = match &stage {
-        Some(stage) => gateway::serve(sandbox, stage, &request).await,
-        None => sandbox.respond(&request).await,
-    };
-    match answer {
+    match sandbox.respond(&request).await {
         Ok(Response { status, headers, body }) => {
             let mut response = hyper::Response::builder().status(status);
             for (name, value) in headers {

@@ -4,12 +4,11 @@
 //! because the sandbox does not check signatures. Assumed credentials work like any others. A call
 //! can also assume a role that does not exist.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::constraints::unfit;
+use super::shelf::{Shelf, kept};
 use super::toolbox::{digest, is_name, iso, list, number, text, texts};
 use super::{ACCOUNT, Answer, Call, Refusal, World, iam};
 
@@ -18,8 +17,10 @@ use super::{ACCOUNT, Answer, Call, Refusal, World, iam};
 #[serde(default)]
 pub(crate) struct State {
     /// Sessions of roles by their access key.
-    sessions: BTreeMap<String, Session>,
+    sessions: Shelf<Session>,
 }
+
+kept!(State { sessions });
 
 /// A role that a caller has assumed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

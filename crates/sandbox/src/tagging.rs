@@ -3,6 +3,8 @@
 //! Quirks kept: It is regional. It knows only some types. It returns objects only by ARN. It lags
 //! if a test wants that.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
@@ -23,52 +25,59 @@ pub(crate) fn call(world: &World, call: &Call) -> Answer {
 }
 
 /// All objects with tags in a region, by ARN.
-fn everything(world: &World, region: &str) -> Vec<(String, Tags)> {
-    let mut all: Vec<(String, Tags)> = dynamodb::all_tags(&world.dynamodb, region).collect();
-    all.extend(acm::all_tags(&world.acm, region));
-    all.extend(apigateway::all_tags(&world.apigateway, region));
-    all.extend(elb::all_tags(&world.elb, region));
-    all.extend(ec2::all_tags(&world.ec2, region));
-    all.extend(ecs::all_tags(&world.ecs, region));
-    all.extend(events::all_tags(&world.events, region));
-    all.extend(lambda::all_tags(&world.lambda, region));
-    all.extend(kms::all_tags(&world.kms, region));
-    all.extend(logs::all_tags(&world.logs, region));
-    all.extend(cloudwatch::all_tags(&world.cloudwatch, region));
-    all.extend(rds::all_tags(&world.rds, region));
-    all.extend(route53::all_tags(&world.route53, region));
-    all.extend(secretsmanager::all_tags(&world.secretsmanager, region));
-    all.extend(s3::all_tags(&world.s3, region));
-    all.extend(sns::all_tags(&world.sns, region));
-    all.extend(sqs::all_tags(&world.sqs, region));
-    all.extend(ssm::all_tags(&world.ssm, region));
-    all.extend(waf::all_tags(&world.waf, region));
-    all.retain(|(_, tags)| !tags.is_empty());
-    all.sort();
-    all
+fn everything<'a>(
+    world: &'a World,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> {
+    let s3 = s3::all_tags(&world.s3, region);
+    let all = dynamodb::all_tags(&world.dynamodb, region)
+        .chain(acm::all_tags(&world.acm, region))
+        .chain(apigateway::all_tags(&world.apigateway, region))
+        .chain(elb::all_tags(&world.elb, region))
+        .chain(ec2::all_tags(&world.ec2, region))
+        .chain(ecs::all_tags(&world.ecs, region))
+        .chain(events::all_tags(&world.events, region))
+        .chain(lambda::all_tags(&world.lambda, region))
+        .chain(kms::all_tags(&world.kms, region))
+        .chain(logs::all_tags(&world.logs, region))
+        .chain(cloudwatch::all_tags(&world.cloudwatch, region))
+        .chain(rds::all_tags(&world.rds, region))
+        .chain(route53::all_tags(&world.route53, region))
+        .chain(secretsmanager::all_tags(&world.secretsmanager, region))
+        .chain(s3.into_iter().map(|(arn, tags)| (arn, Cow::Owned(tags))))
+        .chain(sns::all_tags(&world.sns, region))
+        .chain(sqs::all_tags(&world.sqs, region))
+        .chain(ssm::all_tags(&world.ssm, region))
+        .chain(waf::all_tags(&world.waf, region));
+    all.filter(|(_, tags)| !tags.is_empty())
 }
 
 fn get_resources(world: &World, region: &str, input: &Value) -> Answer {
-    let filters = list(input, "TagFilters");
-    let has = |tags: &Tags, filter: &Value| {
-        let value = tags.get(text(filter, "Key").unwrap_or_default());
-        let wanted = texts(filter, "Values");
-        value.is_some_and(|value| wanted.is_empty() || wanted.contains(value))
+    let filters: Vec<(&str, Vec<String>)> = list(input, "TagFilters")
+        .iter()
+        .map(|filter| (text(filter, "Key").unwrap_or_default(), texts(filter, "Values")))
+        .collect();
+    let has = |tags: &Tags, (key, wanted): &(&str, Vec<String>)| {
+        tags.get(*key).is_some_and(|value| wanted.is_empty() || wanted.contains(value))
     };
     let types = texts(input, "ResourceTypeFilters");
-    let fitting = everything(world, region).into_iter().filter(|(arn, tags)| {
-        let fits = types.is_empty() || types.iter().any(|name| is_of_type(arn, name));
-        fits && filters.iter().all(|filter| has(tags, filter))
-    });
-    let fitting = fitting.map(|(arn, tags)| {
-        let shown = json!({ "ResourceARN": arn, "Tags": tag_pairs(&tags, KEY_VALUE) });
-        (arn, shown)
-    });
-    let most = number(input, "ResourcesPerPage").unwrap_or(50).clamp(1, 100);
     let token = text(input, "PaginationToken").filter(|token| !token.is_empty());
-    let (found, next) = page(fitting.collect(), token, usize::try_from(most).unwrap_or(1));
+    let fits = |(arn, tags): &(String, Cow<'_, Tags>)| {
+        token.is_none_or(|last| arn.as_str() > last)
+            && filters.iter().all(|filter| has(tags, filter))
+            && (types.is_empty() || types.iter().any(|name| is_of_type(arn, name)))
+    };
+    let mut fitting: Vec<(String, Cow<'_, Tags>)> =
+        everything(world, region).filter(fits).collect();
+    fitting.sort_unstable();
+    let most = number(input, "ResourcesPerPage").unwrap_or(50).clamp(1, 100);
+    let fitting = fitting.into_iter().map(|(arn, tags)| (arn.clone(), (arn, tags))).collect();
+    let (found, next) = page(fitting, token, usize::try_from(most).unwrap_or(1));
+    let shown = found
+        .into_iter()
+        .map(|(arn, tags)| json!({ "ResourceARN": arn, "Tags": tag_pairs(&tags, KEY_VALUE) }));
     let next = next.unwrap_or_default();
-    Ok(json!({ "PaginationToken": next, "ResourceTagMappingList": found }))
+    Ok(json!({ "PaginationToken": next, "ResourceTagMappingList": shown.collect::<Vec<_>>() }))
 }
 
 /// Whether an ARN has this type, such as `sns` or `dynamodb:table`.

@@ -177,8 +177,19 @@ pub(crate) fn here<'a, T>(
     map: &'a BTreeMap<String, T>,
     region: &'a str,
 ) -> impl Iterator<Item = (&'a str, &'a T)> {
-    map.iter()
-        .filter_map(move |(key, item)| Some((key.strip_prefix(region)?.strip_prefix('|')?, item)))
+    here_with(map, region, "")
+}
+
+/// The objects of a region whose names start with a prefix, without a look at the others.
+pub(crate) fn here_with<'a, T>(
+    map: &'a BTreeMap<String, T>,
+    region: &'a str,
+    prefix: &str,
+) -> impl Iterator<Item = (&'a str, &'a T)> {
+    let start = at(region, prefix);
+    map.range(start.clone()..)
+        .take_while(move |(key, _)| key.starts_with(&start))
+        .map(move |(key, item)| (&key[region.len() + 1..], item))
 }
 
 /// Whether the text fits the pattern, where `*` is any text and `?` any character.

@@ -117,6 +117,7 @@ static CHECKS: &[&[Check]] = &[
     autoscaling::CHECKS,
     dynamodb::CHECKS,
     ec2::CHECKS,
+    elb::CHECKS,
     lambda::CHECKS,
     rds::CHECKS,
     route53::CHECKS,

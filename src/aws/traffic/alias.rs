@@ -122,7 +122,7 @@ impl Road for Versions {
                 ("Resource", self.name.clone()),
             ],
             requests: "Invocations",
-            errors: "Errors",
+            errors: &["Errors"],
             time: "Duration",
             unit: 0.001,
         };

@@ -26,6 +26,15 @@ pub(super) struct Actions {
     pub to: String,
 }
 
+/// Answers of targets with a status of 5xx, connections that did not come about, and calls of functions
+/// without an answer. CloudWatch does not tell for each target group which requests timed out.
+const ERRORS: &[&str] = &[
+    "HTTPCode_Target_5XX_Count",
+    "LambdaInternalError",
+    "LambdaUserError",
+    "TargetConnectionErrorCount",
+];
+
 impl Road for Actions {
     async fn read(&self, aws: &Aws) -> Result<Standing, OpError> {
         let (forward, claim) = futures::try_join!(self.forward(aws), self.claim(aws))?;
@@ -92,7 +101,7 @@ impl Road for Actions {
                 ("TargetGroup", group.rsplit(':').next().unwrap_or_default().to_owned()),
             ],
             requests: "RequestCount",
-            errors: "HTTPCode_Target_5XX_Count",
+            errors: ERRORS,
             time: "TargetResponseTime",
             unit: 1.0,
         };

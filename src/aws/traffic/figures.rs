@@ -22,7 +22,8 @@ pub(super) struct Metrics {
     pub namespace: &'static str,
     pub dimensions: Vec<(&'static str, String)>,
     pub requests: &'static str,
-    pub errors: &'static str,
+    /// What counts as failed requests, each of which the metrics of the service count once.
+    pub errors: &'static [&'static str],
     pub time: &'static str,
     /// The unit of `time` in seconds.
     pub unit: f64,
@@ -78,7 +79,9 @@ fn series(one: MetricDataResult) -> Option<(String, Series)> {
 fn figure(all: &BTreeMap<String, Series>, side: &str, unit: f64) -> Option<Figure> {
     let none = Series::new();
     let of = |what: &str| all.get(&format!("{side}_{what}")).unwrap_or(&none);
-    let (requests, errors, time) = (of("requests"), of("errors"), of("time"));
+    let (requests, time) = (of("requests"), of("time"));
+    let is_error = |id: &str| id.strip_prefix(side).is_some_and(|id| id.starts_with(ERRORS));
+    let errors = all.iter().filter(|(id, _)| is_error(id)).flat_map(|(_, series)| series.values());
     let sum: f64 = requests.values().sum();
     if sum < 1.0 {
         return None;
@@ -87,15 +90,14 @@ fn figure(all: &BTreeMap<String, Series>, side: &str, unit: f64) -> Option<Figur
     let weight: f64 = minutes().map(|(count, _)| count).sum();
     let total: f64 = minutes().map(|(count, time)| count * time * unit).sum();
     let p99 = (weight > 0.0).then(|| Duration::try_from_secs_f64(total / weight).ok());
-    Some(Figure {
-        requests: sum as u64,
-        errors: errors.values().sum::<f64>() as u64,
-        p99: p99.flatten(),
-    })
+    Some(Figure { requests: sum as u64, errors: errors.sum::<f64>() as u64, p99: p99.flatten() })
 }
 
+/// The id of a query of errors, between the side and a number.
+const ERRORS: &str = "_errors_";
+
 impl Metrics {
-    fn queries(&self, side: &str) -> [MetricDataQuery; 3] {
+    fn queries(&self, side: &str) -> Vec<MetricDataQuery> {
         let query = |what: &str, name: &str, statistic: &str| {
             let dimensions = self
                 .dimensions
@@ -107,16 +109,15 @@ impl Metrics {
                 .set_dimensions(Some(dimensions.collect()));
             let stat = MetricStat::builder().metric(metric.build()).period(60).stat(statistic);
             MetricDataQuery::builder()
-                .id(format!("{side}_{what}"))
+                .id(format!("{side}{what}"))
                 .metric_stat(stat.build())
                 .return_data(true)
                 .build()
         };
-        [
-            query("requests", self.requests, "Sum"),
-            query("errors", self.errors, "Sum"),
-            query("time", self.time, "p99"),
-        ]
+        let errors = self.errors.iter().enumerate();
+        let errors = errors.map(|(at, name)| query(&format!("{ERRORS}{at}"), name, "Sum"));
+        let others = [query("_requests", self.requests, "Sum"), query("_time", self.time, "p99")];
+        errors.chain(others).collect()
     }
 }
 
@@ -139,7 +140,9 @@ mod tests {
         let series = |values: &[(i64, f64)]| values.iter().copied().collect::<Series>();
         let all = BTreeMap::from([
             ("to_requests".to_owned(), series(&[(0, 90.0), (60, 10.0)])),
-            ("to_errors".to_owned(), series(&[(60, 3.0)])),
+            ("to_errors_0".to_owned(), series(&[(60, 1.0)])),
+            ("to_errors_1".to_owned(), series(&[(0, 1.0), (60, 1.0)])),
+            ("from_errors_0".to_owned(), series(&[(0, 7.0)])),
             ("to_time".to_owned(), series(&[(0, 100.0), (60, 200.0)])),
             ("from_requests".to_owned(), series(&[])),
         ]);

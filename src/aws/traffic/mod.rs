@@ -87,10 +87,8 @@ const SOURCE: Duration = Duration::from_secs(3);
 /// Something that divides traffic, by its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Divider {
-    /// A listener of a load balancer, by its ARN.
-    Listener(String),
-    /// A rule of a listener, by its ARN.
-    Rule(String),
+    /// The action of a listener of a load balancer, or of a rule of one, by its ARN.
+    Action(String),
     /// An alias of a function, `FUNCTION:ALIAS`.
     Alias(String),
     /// A stage of an API, `API/STAGE`.
@@ -102,8 +100,7 @@ impl Divider {
     pub fn at(address: &Address, id: &str) -> Self {
         let id = id.to_owned();
         match address.kind.as_str() {
-            "elb.listener" => Self::Listener(id),
-            "elb.listener_rule" => Self::Rule(id),
+            "elb.listener" | "elb.listener_rule" => Self::Action(id),
             "apigateway.stage" => Self::Stage(id),
             _ => Self::Alias(id),
         }
@@ -134,7 +131,7 @@ pub struct Sources {
 /// and that of its canary. `None` if there is no other. Target groups stand in the config.
 pub async fn sides(aws: &Aws, divider: &Divider) -> Result<Option<(Side, Side)>, OpError> {
     match divider {
-        Divider::Listener(_) | Divider::Rule(_) => Ok(None),
+        Divider::Action(_) => Ok(None),
         Divider::Alias(name) => alias::sides(aws, name).await,
         Divider::Stage(id) => stage::sides(aws, id).await,
     }
@@ -150,7 +147,7 @@ pub fn traffic(
 ) -> Box<dyn Traffic> {
     let (aws, from, to) = (aws.clone(), from.id, to.id);
     match divider {
-        Divider::Listener(arn) | Divider::Rule(arn) => {
+        Divider::Action(arn) => {
             let road = balancer::Actions { arn, from, to };
             Box::new(Watched { aws, road, sources })
         }
@@ -234,7 +231,7 @@ impl<R: Road> Traffic for Watched<R> {
             };
             let probe = async {
                 match probe {
-                    Some(probe) => Some(probe.ask().await),
+                    Some(probe) => Some(probe.ask(&self.aws).await),
                     None => None,
                 }
             };

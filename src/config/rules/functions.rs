@@ -265,10 +265,22 @@ impl Rules<'_> {
             }
         }
         let path = path.key("aliases");
-        let mut sum = 0;
+        let (mut sum, mut newest) = (0, None);
         for (name, alias) in &function.aliases {
             let Some(wanted) = &alias.provisioned_concurrency else { continue };
             let path = path.key(name).key("provisioned_concurrency");
+            if !alias.hold
+                && let Some(other) = newest.replace(&name.0)
+            {
+                let message = format!(
+                    "`{other}` and `{}` name the same version, and AWS provides its concurrency for one \
+                     alias only",
+                    name.0
+                );
+                let fix =
+                    "keep `provisioned_concurrency` at one of them, or set `hold` of the other";
+                self.say(&path, message, fix);
+            }
             if let ProvisionedConcurrency::Scaled(scaling) = wanted
                 && scaling.min > scaling.max
             {

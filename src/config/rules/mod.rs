@@ -10,6 +10,7 @@ mod alarms;
 mod apis;
 mod buckets;
 mod certificates;
+mod checks;
 mod cost_anomalies;
 mod dashboards;
 mod databases;
@@ -93,6 +94,7 @@ pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     rules.alarms();
     rules.shifts();
     rules.dashboards();
+    rules.checks();
     rules.metric_filters();
     rules.problems
 }

@@ -260,7 +260,7 @@ impl Rules<'_> {
     fn shifting(&mut self, path: &KeyPath, service: &ContainerService) {
         let (at, deployment) = (path.key("deployment"), &service.deployment);
         let word = words_of(deployment.strategy);
-        let keys: &[&str] = match (deployment.shifts(), deployment.step()) {
+        let keys: &[&str] = match (deployment.moves_traffic(), deployment.step()) {
             (false, _) => {
                 &["alternate", "bake_minutes", "step_percent", "step_minutes", "hooks", "role"]
             }
@@ -271,7 +271,7 @@ impl Rules<'_> {
             let message = format!("`{key}` is not for the strategy {word}");
             self.say(&at.key(key), message, "remove it, or set another `strategy`");
         }
-        if !deployment.shifts() {
+        if !deployment.moves_traffic() {
             return;
         }
         let strategy = at.key("strategy");
@@ -281,7 +281,7 @@ impl Rules<'_> {
                 self.say(&at.key("alternate"), message, "name another one of [target_groups]");
             }
             (Some(first), Some(other)) => {
-                if self.config.shifted_rule(service).is_none() {
+                if self.config.deployed_rule(service).is_none() {
                     let (first, other) = (&first.0, &other.0);
                     let message =
                         format!("no rule of a listener forwards to `{first}` and `{other}`");

@@ -80,7 +80,7 @@ impl<'a> Rules<'a> {
             };
             self.can_divide(&path, balancer);
             let mut services = self.config.services.iter();
-            let mover = services.find(|(_, one)| self.config.shifted_rule(one) == Some(named));
+            let mover = services.find(|(_, one)| self.config.deployed_rule(one) == Some(named));
             if let Some((service, _)) = mover {
                 let message = format!(
                     "the deployments of the service `{}` move this rule's weights",
@@ -164,8 +164,8 @@ impl<'a> Rules<'a> {
             self.say(&path, message, "remove `hold` of the alias, or the shift");
         }
         if found.is_some_and(|found| found.provisioned_concurrency.is_some()) {
-            let message =
-                "Lambda does not divide the calls of an alias with provisioned concurrency";
+            let message = "a shift leaves an alias with two versions, and AWS does not change the \
+                           provisioned concurrency of such an alias";
             self.say(&path, message, "remove `provisioned_concurrency` of the alias, or the shift");
         }
     }

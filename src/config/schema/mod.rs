@@ -12,6 +12,7 @@ pub mod alarms;
 pub mod apis;
 pub mod buckets;
 pub mod certificates;
+pub mod checks;
 pub mod clusters;
 pub mod cost_anomalies;
 pub mod dashboards;
@@ -191,6 +192,9 @@ pub struct Config {
     /// Metric filters by name: metrics from logs.
     #[serde(default)]
     pub metric_filters: BTreeMap<ItemName, metric_filters::MetricFilter>,
+    /// Checks of one's own by name: `payctl check` runs them beside those that it has for everything.
+    #[serde(default)]
+    pub checks: BTreeMap<ItemName, checks::Check>,
     /// The values that `payctl outputs` shows, by name.
     #[serde(default)]
     pub outputs: BTreeMap<OutputName, Output>,

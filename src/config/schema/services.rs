@@ -151,9 +151,9 @@ fn latest() -> String {
 impl Config {
     /// The rule whose weights ECS moves in the deployments of a service: its load balancer, the port of
     /// its listener, and its name.
-    pub fn shifted_rule(&self, service: &ContainerService) -> Option<(&str, u16, &str)> {
+    pub fn deployed_rule(&self, service: &ContainerService) -> Option<(&str, u16, &str)> {
         let alternate = service.deployment.alternate.as_ref();
-        let alternate = alternate.filter(|_| service.deployment.shifts())?;
+        let alternate = alternate.filter(|_| service.deployment.moves_traffic())?;
         let sides = BTreeSet::from([service.target_group.as_deref()?, alternate.0.as_str()]);
         let listeners = self.load_balancers.iter().flat_map(|(balancer, config)| {
             config.listeners.iter().map(move |listener| (balancer.0.as_str(), listener))
@@ -302,7 +302,7 @@ impl Default for Deployment {
 
 impl Deployment {
     /// Whether ECS moves traffic from one target group to another.
-    pub fn shifts(&self) -> bool {
+    pub fn moves_traffic(&self) -> bool {
         self.strategy != Strategy::Rolling
     }
 

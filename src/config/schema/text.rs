@@ -203,6 +203,9 @@ strings! {
     /// The name of an environment variable of a function.
     VariableName { "pattern": "^[a-zA-Z][a-zA-Z0-9_]+$" }
         => "the name of an environment variable has letters, digits and underscores, and begins with a letter"
+    /// The path of a value in a JSON answer.
+    JsonPath { "pattern": "^[^.]+([.][^.]+)*$" }
+        => "a path has names and numbers of elements, with dots between them: items.0.id"
     /// The name of an output.
     OutputName { "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$" }
         => "an output's name has letters, digits and underscores, and begins with a letter"

@@ -118,6 +118,11 @@ fn every_line_of_a_policy_for_plans_is_needed() {
 }
 
 #[test]
+fn every_line_of_a_policy_for_checks_is_needed() {
+    every_line_is_needed(Task::Check);
+}
+
+#[test]
 fn every_line_of_a_policy_for_destroys_is_needed() {
     every_line_is_needed(Task::Destroy);
 }

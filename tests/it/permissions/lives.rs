@@ -20,6 +20,7 @@ use payctl_sandbox::{Need, Sandbox};
 use serde_json::{Value, json};
 
 use super::asked;
+use crate::checks::check;
 use crate::kinds::round_trip;
 use crate::support::{
     another, by_hand, carry_out, configured, needed, plan_now, sample_provider, samples, sandboxed,
@@ -180,6 +181,7 @@ impl Account {
         let mut account = Self::on(Sandbox::in_memory()).await;
         match task {
             Task::Plan => Box::pin(planning(&mut account)).await,
+            Task::Check => Box::pin(checking(&mut account)).await,
             Task::Destroy => Box::pin(destroying(&mut account)).await,
             Task::Apply => Box::pin(applying(&mut account)).await,
             Task::Shift => unreachable!("tests/it/shift.rs moves traffic with its policy"),
@@ -431,7 +433,8 @@ async fn preflight(provider: &AwsProvider, blueprint: &Blueprint) {
             want: Some(&want),
             live: None,
         };
-        let cx = Preflight::new(provider.aws(), vec![planned], &blueprint.resources);
+        let outputs = BTreeMap::new();
+        let cx = Preflight::new(provider.aws(), vec![planned], &blueprint.resources, &outputs);
         for check in checks() {
             let found = (check.run)(&cx).await;
             assert!(found.is_ok(), "{address}: {found:?}");
@@ -444,6 +447,25 @@ async fn planning(account: &mut Account) {
     let blueprint = account.samples();
     account.others_run(&blueprint, Purpose::Apply).await;
     Box::pin(account.looks()).await;
+}
+
+/// What a check meets: what a plan meets, and a queue in which a message waits.
+async fn checking(account: &mut Account) {
+    Box::pin(planning(account)).await;
+    let blueprint = account.samples();
+    let snapshot = survey(&account.provider, &blueprint.resources).await.expect("a survey");
+    let queue = &snapshot[&Address::new("sqs.queue", "sample")][0].live.id;
+    let sqs = aws_sdk_sqs::Client::new(&by_hand(&account.sandbox));
+    let sent = sqs.send_message().queue_url(queue).message_body("{}").send();
+    sent.await.expect("a message");
+    let provider = sample_provider(&sandboxed(&account.sandbox)).await;
+    let checks = async {
+        for (address, found) in &snapshot {
+            let verdict = Box::pin(check(&provider, address, &found[0].live)).await;
+            assert!(!verdict.is_failed(), "{address}: {verdict:?}");
+        }
+    };
+    account.act(checks).await;
 }
 
 /// What a destroy meets.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::listener;
 use crate::cli_support::{Folder, Ran, ended};
-use crate::elb::{HEAD, NETWORK};
+use crate::elb::{FUNCTIONS, HEAD, NETWORK};
 use crate::support::by_hand;
 
 /// A folder for the binary, with an environment that is applied to its sandbox.
@@ -26,15 +26,15 @@ fn shifting(more: &str) -> Folder {
     folder
 }
 
-/// The sandbox of a folder, and the name of its alarm.
-fn alarm_of(folder: &Folder, state: &StateValue) {
+/// Makes the alarm of the sandbox of a folder fire, until it is evaluated again a minute later.
+fn fire(folder: &Folder) {
     let sandbox = Sandbox::open(&folder.path(".payctl/sandbox")).expect("the sandbox");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime").block_on(async {
         let client = aws_sdk_cloudwatch::Client::new(&by_hand(&sandbox));
         let all = client.describe_alarms().send().await.expect("alarms");
         let name = all.metric_alarms()[0].alarm_name().expect("a name").to_owned();
-        let call = client.set_alarm_state().alarm_name(name).state_value(state.clone());
+        let call = client.set_alarm_state().alarm_name(name).state_value(StateValue::Alarm);
         call.state_reason("too many").send().await.expect("the alarm");
     });
 }
@@ -52,7 +52,6 @@ fn percents_of(ran: &Ran, kind: &str) -> Vec<u64> {
 #[test]
 fn the_binary_moves_traffic_takes_it_back_and_says_so() {
     let folder = shifting("steps = [50, 100]\nbake = \"1s\"\nwatch = [\"errors\"]");
-    alarm_of(&folder, &StateValue::Ok);
     let sandbox = "--env dev --sandbox";
     let seen = folder.expect(0, &format!("shift pay {sandbox} --dry-run"));
     assert!(seen.out.contains("A run would give green 50 %, 100 %"), "{}", seen.out);
@@ -77,7 +76,7 @@ fn the_binary_moves_traffic_takes_it_back_and_says_so() {
     let status = folder.expect(0, &format!("shift status pay {sandbox} --json"));
     assert_eq!(lines(&status)[0]["shifts"][0]["percent"], 0);
 
-    alarm_of(&folder, &StateValue::Alarm);
+    fire(&folder);
     let refused = folder.expect(5, &format!("shift pay {sandbox}"));
     assert!(refused.err.contains("not begun: all traffic is on blue"), "{}", refused.err);
     assert!(refused.err.contains("is in ALARM since"), "{}", refused.err);
@@ -118,8 +117,7 @@ fn disturbed(folder: &Folder, disturb: impl FnOnce()) -> Value {
 #[test]
 fn the_binary_rolls_back_after_an_alarm() {
     let folder = shifting("steps = [50, 100]\nbake = \"60s\"\nwatch = [\"errors\"]");
-    alarm_of(&folder, &StateValue::Ok);
-    assert_eq!(disturbed(&folder, || alarm_of(&folder, &StateValue::Alarm)), "alarm");
+    assert_eq!(disturbed(&folder, || fire(&folder)), "alarm");
 }
 
 #[test]
@@ -142,4 +140,59 @@ fn the_binary_rolls_back_after_a_failed_probe() {
     let probe = format!("probe = {{ url = \"{url}\", failures = 2 }}");
     let folder = shifting(&format!("steps = [50, 100]\nbake = \"60s\"\n{probe}"));
     assert_eq!(disturbed(&folder, || is_ill.store(true, Ordering::SeqCst)), "probe");
+}
+
+/// A shift of a rule, an alias or a stage with no more rights than its own policy gives: its state, a run,
+/// and the way back. `next` is the config once there is something to move.
+fn shifts_with_its_policy(first: &str, next: Option<&str>) {
+    let folder = Folder::empty();
+    folder.write("work/index.py", "def handler(event, context):\n    return {}\n");
+    let write = |text: &str| {
+        let text = format!("{HEAD}{NETWORK}{text}").replace("\"work\"", "\"../work\"");
+        folder.write("config/dev.toml", &text.replace("role = \"../work\"", "role = \"work\""));
+        folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    };
+    write(first);
+    next.into_iter().for_each(write);
+    let policy = folder.expect(0, "policy --for shift --env dev --sandbox");
+    folder.write("policy.json", &policy.out);
+    for (command, percent) in
+        [("shift pay", 100), ("shift back pay", 0), ("shift pay --dry-run", 0)]
+    {
+        for command in [command, "shift status --json"] {
+            let mut command = folder.payctl(&format!("{command} --env dev --sandbox"));
+            let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", folder.path("policy.json")));
+            ran.expect(0, "shift");
+            if ran.out.starts_with('{') {
+                assert_eq!(lines(&ran)[0]["shifts"][0]["percent"], percent, "{}", ran.out);
+            }
+        }
+    }
+}
+
+const QUICK: &str = "steps = [100]\nbake = \"1s\"\n";
+
+#[test]
+fn the_shift_of_a_rule_needs_no_more_than_its_policy() {
+    let rule = listener(QUICK).replace("listener = \"front:80\"", "rule = \"front:80:beta\"");
+    shifts_with_its_policy(&rule, None);
+}
+
+#[test]
+fn the_shift_of_an_alias_needs_no_more_than_its_policy() {
+    let alias = |memory: u32| {
+        let memory = format!("[functions.f]\nmemory = {memory}\n");
+        let functions = FUNCTIONS.replace("[functions.f]\n", &memory);
+        format!("{functions}[functions.f.aliases.live]\n[shifts.pay]\nalias = \"f:live\"\n{QUICK}")
+    };
+    shifts_with_its_policy(&alias(512), Some(&alias(600)));
+}
+
+#[test]
+fn the_shift_of_a_stage_needs_no_more_than_its_policy() {
+    let stage = |path: &str| {
+        let route = format!("[apis.pay.routes.\"GET /{path}\"]\nfunction = \"f\"\n");
+        format!("{FUNCTIONS}{route}[shifts.pay]\nstage = \"pay\"\n{QUICK}")
+    };
+    shifts_with_its_policy(&stage("one"), Some(&stage("two")));
 }

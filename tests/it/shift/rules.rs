@@ -68,7 +68,7 @@ fn shifts_that_could_not_work_are_refused() {
     check(&network, "payctl shifts traffic of application load balancers only");
     let ready =
         with("alias = \"f:live\"").replace(ALIAS, &format!("{ALIAS}provisioned_concurrency = 2\n"));
-    check(&ready, "Lambda does not divide the calls of an alias with provisioned concurrency");
+    check(&ready, "a shift leaves an alias with two versions");
     let held = with("alias = \"f:live\"").replace(ALIAS, &format!("{ALIAS}hold = true\n"));
     check(&held, "an alias with `hold` stays at its version (remove `hold` of the alias");
 }

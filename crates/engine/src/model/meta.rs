@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::drawn::Drawn;
 use super::naming::NameRule;
 use super::permit::Permit;
 use super::scope::Scope;
 use super::size::SizeLimit;
 use super::text::Output;
+use super::verdict::Asked;
 
 /// The time that stands for "as late as possible".
 pub const LATEST: &str = "latest";
@@ -30,6 +32,8 @@ pub struct Meta {
     pub summary: &'static str,
     /// What AWS does that a user should know; sentences for `explain` and the docs.
     pub notes: &'static [&'static str],
+    /// How a drawing of the architecture shows it.
+    pub drawn: Drawn,
     /// What AWS demands of its names, if it has names of its own.
     pub names: Option<NameRule>,
     /// Whether several may have the same name, because it is named after what it joins.
@@ -116,6 +120,8 @@ pub struct Meta {
     /// Error codes, with a fragment of the message or "", that pass by themselves while other objects
     /// become visible to this service.
     pub transient: &'static [(&'static str, &'static str)],
+    /// What a check asks beyond that it exists and is ready.
+    pub check: Option<Asked>,
     /// The permissions that its calls need, for policies, `explain` and the docs.
     pub permits: &'static [Permit],
 }
@@ -140,6 +146,7 @@ impl Meta {
             service,
             summary,
             notes: &[],
+            drawn: Drawn::USED,
             names: None,
             may_share_name: false,
             arn: None,
@@ -173,6 +180,7 @@ impl Meta {
             read_lag: Duration::from_secs(20),
             agreeing_reads: 1,
             transient: &[],
+            check: None,
             permits: &[],
         }
     }

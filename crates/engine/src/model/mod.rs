@@ -5,6 +5,7 @@
 pub mod address;
 pub mod desired;
 pub mod document;
+pub mod drawn;
 pub mod error;
 pub mod live;
 pub mod meta;
@@ -14,4 +15,5 @@ pub mod permit;
 pub mod scope;
 pub mod size;
 pub mod text;
+pub mod verdict;
 pub mod zone;

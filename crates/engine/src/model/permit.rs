@@ -5,6 +5,8 @@
 pub enum When {
     /// Whenever payctl looks: in a plan, and before, during and after every change.
     Look,
+    /// When payctl checks what is deployed.
+    Check,
     /// Before, during and after a change alone, when one object is read again and again.
     Watch,
     /// When an object is made.
@@ -22,6 +24,7 @@ impl When {
     pub fn word(self) -> &'static str {
         match self {
             Self::Look => "look",
+            Self::Check => "check",
             Self::Watch => "watch a change",
             Self::Create => "create",
             Self::Change => "change",
@@ -64,6 +67,11 @@ impl Permit {
     /// Needed to look.
     pub const fn look(actions: &'static [&'static str], on: &'static [&'static str]) -> Self {
         Self { when: When::Look, actions, on, only: Only::Always }
+    }
+
+    /// Needed to check.
+    pub const fn check(actions: &'static [&'static str], on: &'static [&'static str]) -> Self {
+        Self { when: When::Check, actions, on, only: Only::Always }
     }
 
     /// Needed to watch a change.

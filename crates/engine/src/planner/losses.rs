@@ -1,8 +1,11 @@
 //! Refuses a plan that would lose what is protected.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::Kinds;
+use crate::model::address::Address;
 use crate::model::desired::Blueprint;
 use crate::model::live::{Found, Owner, Phase};
 use crate::model::scope::{TAG_PROTECT, is_protected};
@@ -57,11 +60,9 @@ pub(super) fn refuse(plan: &mut Plan, blueprint: &Blueprint, snapshot: &Snapshot
         });
     }
     if plan.purpose == Purpose::Destroy {
-        let others: Vec<&&Found> = guarded
-            .iter()
-            .filter(|found| losses.iter().all(|loss| loss.address != found.address))
-            .collect();
-        losses.extend(others.into_iter().map(|found| Refused {
+        let named: BTreeSet<Address> = losses.iter().map(|loss| loss.address.clone()).collect();
+        let others = guarded.iter().filter(|found| !named.contains(&found.address));
+        losses.extend(others.map(|found| Refused {
             address: found.address.clone(),
             origin: String::new(),
             reason: format!("it is protected: it has the tag {TAG_PROTECT}"),

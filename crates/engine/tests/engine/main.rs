@@ -10,6 +10,7 @@
 
 mod crashes;
 mod fake;
+mod growth;
 mod looking;
 mod owners;
 mod plans;

@@ -77,6 +77,22 @@ pub(crate) fn check(road: &Road) {
     assert!(road.log().iter().all(|write| is_a_rest(write.after)), "{:?}", road.log());
 }
 
+/// Weights that began at 0 and never jump: each write sets the step above what was there, or all traffic
+/// back. A call whose reply was lost may set the same once more.
+fn check_steps(road: &Road) {
+    let log = road.log();
+    let mut stands = 0;
+    for write in &log {
+        let percent = write.after.percent().expect("some traffic");
+        let next = STEPS.iter().find(|step| **step > stands);
+        assert!(
+            [0, stands].contains(&percent) || next == Some(&percent),
+            "{stands} {write:?}: {log:?}"
+        );
+        stands = percent;
+    }
+}
+
 /// Faults within the bounds.
 pub(crate) fn random_faults(random: &mut fastrand::Rng) -> Faults {
     // What comes late and what is seen late share one bound.
@@ -267,9 +283,13 @@ async fn one_case(seed: u64) -> &'static str {
     // What it did last may come late, and what it left behind may be there for a while.
     tokio::time::sleep(secs(11)).await;
     check(&road);
+    check_steps(&road);
     match report.end {
         End::Done => {
             assert_eq!(road.weights(), Weights::at(100));
+            let mut shares = road.shares();
+            shares.dedup();
+            assert_eq!(shares, STEPS, "no step is left out");
             "done"
         }
         End::RolledBack => {
@@ -362,6 +382,7 @@ fn runs_that_die_again_and_again_end_like_one_without() {
                 tokio::time::sleep(Duration::from_millis(random.u64(..20_000))).await;
             }
             check(&road);
+            check_steps(&road);
             let expected = if script.alarm.is_empty() { Weights::at(100) } else { Weights::BACK };
             let now = road.weights();
             // An alarm may begin only when everything is over.

@@ -12,6 +12,8 @@ use super::users;
 /// How long a strict sandbox takes to say the records, in seconds.
 const TO_SAY: f64 = 5.0;
 const DAY: f64 = 86_400.0;
+/// How long ACM waits for the records.
+const WAITS: f64 = 3.0 * DAY;
 /// How long a certificate is valid, and when before its end AWS renews it, in days.
 const VALID: f64 = 395.0;
 const RENEWED: f64 = 60.0;
@@ -48,7 +50,16 @@ impl Certificate {
     }
 
     pub(super) fn status(&self, now: f64) -> &'static str {
-        if self.is_issued(now) { "ISSUED" } else { "PENDING_VALIDATION" }
+        match self.issued {
+            Some(when) if when <= now => "ISSUED",
+            _ if self.is_given_up(now) => "VALIDATION_TIMED_OUT",
+            _ => "PENDING_VALIDATION",
+        }
+    }
+
+    /// Whether ACM no longer waits for the records.
+    pub(super) fn is_given_up(&self, now: f64) -> bool {
+        !self.is_issued(now) && now >= self.made + WAITS
     }
 
     fn expires(&self) -> Option<f64> {
@@ -59,7 +70,11 @@ impl Certificate {
     fn proofs(&self, world: &World) -> Vec<Value> {
         let (now, is_strict) = (world.base.now(), world.base.strict);
         let is_said = !is_strict || now >= self.made + TO_SAY;
-        let status = if self.is_issued(now) { "SUCCESS" } else { "PENDING_VALIDATION" };
+        let status = match self.status(now) {
+            "ISSUED" => "SUCCESS",
+            "VALIDATION_TIMED_OUT" => "FAILED",
+            pending => pending,
+        };
         let proof = |domain: &String| {
             let mut proof = json!({
                 "DomainName": domain,

@@ -9,12 +9,14 @@ mod certificate;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::constraints::{Broken, one_of};
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, list, need, now, number, page, put, remove_tags, tag_list,
     tag_pairs, text, texts, uuid,
@@ -28,8 +30,10 @@ use certificate::{Certificate, record};
 #[serde(default)]
 pub(crate) struct State {
     /// Certificates by region and ARN.
-    certificates: BTreeMap<String, Certificate>,
+    certificates: Shelf<Certificate>,
 }
+
+kept!(State { certificates });
 
 const INVALID: &str = "ValidationException";
 /// The codes for a bad tag and for too many.
@@ -51,6 +55,8 @@ const USUAL_KEYS: [&str; 2] = ["RSA_1024", "RSA_2048"];
 const MOST_NAMES: usize = 10;
 /// How long a strict sandbox takes to find the records, in seconds.
 const TO_FIND: f64 = 60.0;
+/// How long load balancers do not take a certificate that has just been issued, in seconds.
+const UNSEEN: f64 = 10.0;
 /// How long a token makes a request the same, in seconds.
 const SAME: f64 = 3600.0;
 
@@ -85,6 +91,15 @@ pub(crate) fn is_issued(world: &World, arn: &str) -> Option<bool> {
     found.map(|found| found.is_issued(world.base.now()))
 }
 
+/// Whether load balancers take a certificate, if the sandbox knows it: in a strict sandbox only some
+/// seconds after it was issued.
+pub(crate) fn is_seen(world: &World, arn: &str) -> Option<bool> {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    let found = world.acm.certificates.get(&at(region, arn));
+    let lag = if world.base.strict { UNSEEN } else { 0.0 };
+    found.map(|found| found.is_issued(world.base.now() - lag))
+}
+
 /// Whether a certificate stands for a name, if the sandbox knows it.
 pub(crate) fn covers(world: &World, arn: &str, name: &str) -> Option<bool> {
     let region = arn.split(':').nth(3).unwrap_or_default();
@@ -110,13 +125,16 @@ pub(crate) fn issue(world: &mut World, arn: &str) -> bool {
 pub(crate) fn settle(world: &mut World) {
     let World { acm, route53, base, .. } = world;
     let takes = if base.strict { TO_FIND } else { 0.0 };
-    for one in acm.certificates.values_mut().filter(|one| one.issued.is_none()) {
+    let now = base.now();
+    let waits =
+        acm.certificates.values_mut().filter(|one| one.issued.is_none() && !one.is_given_up(now));
+    for mut one in waits {
         let is_proven = |domain: &String| {
             let (name, value) = record(domain);
             route53::has_cname(route53, &name, &value)
         };
         if one.method == "DNS" && one.names.iter().all(is_proven) {
-            one.issued = Some((base.now() + takes).floor());
+            one.issued = Some((now + takes).floor());
         }
     }
 }
@@ -130,8 +148,8 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.certificates, region).map(|(arn, one)| (arn.to_owned(), one.tags.clone()))
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    here(&state.certificates, region).map(|(arn, one)| (arn.to_owned(), Cow::Borrowed(&one.tags)))
 }
 
 /// Answers a call.

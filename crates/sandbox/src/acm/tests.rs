@@ -205,6 +205,9 @@ fn a_listener_needs_an_issued_certificate_and_holds_it() {
         |world: &mut World| ask(world, "elasticloadbalancing", "CreateListener", input.clone());
     assert_eq!(code(listen(&mut world)), "UnsupportedCertificate");
     assert!(super::issue(&mut world, &arn));
+    world.base.strict = true;
+    assert_eq!(code(listen(&mut world)), "UnsupportedCertificate", "it is too new");
+    world.base.strict = false;
     let made = listen(&mut world).unwrap();
     assert_eq!(read(&mut world, &arn)["InUseBy"], json!([balancer.arn]));
     assert_eq!(read(&mut world, &arn)["RenewalEligibility"], "ELIGIBLE");

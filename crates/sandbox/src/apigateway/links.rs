@@ -52,7 +52,7 @@ pub(super) fn settle(world: &mut World) {
     let today = now(&world.base);
     let links = &mut world.apigateway.links;
     links.retain(|_, link| link.gone.is_none_or(|gone| gone > today));
-    for link in links.values_mut().filter(|link| link.gone.is_none() && link.ready <= today) {
+    for mut link in links.values_mut().filter(|link| link.gone.is_none() && link.ready <= today) {
         link.status = "AVAILABLE".into();
     }
 }

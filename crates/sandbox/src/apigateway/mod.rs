@@ -24,13 +24,14 @@ mod tests;
 
 pub(crate) use serving::{Served, Unserved, serving};
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{Tags, add_tags, at, here, map, page, put, refuse, remove_tags, text, texts};
 use super::wire::rest::RestRoute;
 use super::{Answer, Base, Call, Refusal, World};
@@ -40,18 +41,20 @@ use super::{Answer, Base, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// APIs by region and id.
-    apis: BTreeMap<String, apis::Api>,
+    apis: Shelf<apis::Api>,
     /// The roles of the account by region.
-    roles: BTreeMap<String, String>,
+    roles: Shelf<String>,
     /// Usage plans by region and id.
-    plans: BTreeMap<String, plans::Plan>,
+    plans: Shelf<plans::Plan>,
     /// API keys by region and id.
-    keys: BTreeMap<String, plans::Key>,
+    keys: Shelf<plans::Key>,
     /// VPC links by region and id.
-    links: BTreeMap<String, links::Link>,
+    links: Shelf<links::Link>,
     /// Custom domain names by region and name.
-    domains: BTreeMap<String, domains::Domain>,
+    domains: Shelf<domains::Domain>,
 }
+
+kept!(State { apis, roles, plans, keys, links, domains });
 
 /// The operations by method and path.
 #[rustfmt::skip]
@@ -161,11 +164,11 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     here(&state.apis, region).flat_map(move |(id, api)| {
         let arn =
             move |stage| format!("arn:aws:apigateway:{region}::/restapis/{id}/stages/{stage}");
-        api.stages.iter().map(move |(name, stage)| (arn(name), stage.tags.clone()))
+        api.stages.iter().map(move |(name, stage)| (arn(name), Cow::Borrowed(&stage.tags)))
     })
 }
 

@@ -162,7 +162,9 @@ pub(super) fn call(
         "UpdateApiKey" => update_key(base, state, region, input),
         "DeleteApiKey" => find_key(state, region, input).map(|(id, _)| id.to_owned()).map(|id| {
             state.keys.remove(&at(region, &id));
-            state.plans.values_mut().for_each(|plan| plan.keys.retain(|key| *key != id));
+            for mut plan in state.plans.values_mut().filter(|plan| plan.keys.contains(&id)) {
+                plan.keys.retain(|key| *key != id);
+            }
             Value::Null
         }),
         "CreateUsagePlan" => create(base, state, region, input),

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{Tags, add_tags, at, flag, list, need, text};
 use super::{Answer, Call, Refusal, World};
 
@@ -25,8 +26,10 @@ use super::{Answer, Call, Refusal, World};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
-    groups: BTreeMap<String, groups::Group>,
+    groups: Shelf<groups::Group>,
 }
+
+kept!(State { groups });
 
 const INVALID: &str = "ValidationError";
 /// The codes for a bad tag and for too many.

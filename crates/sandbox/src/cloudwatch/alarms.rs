@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::states::{self, Status};
-use super::{INVALID, State, TAGS, alarm_arn};
+use super::{INVALID, State, TAGS, alarm_arn, evaluation};
 use crate::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, list, need, number, page, tag_list, text, texts, within,
 };
@@ -15,10 +15,21 @@ use crate::{Answer, Refusal};
 #[serde(default)]
 pub(super) struct Alarm {
     /// The members of the call, without the tags.
-    settings: Value,
+    pub(super) settings: Value,
     pub(super) tags: Tags,
     changed: f64,
     pub(super) status: Status,
+    /// When its state was evaluated last, or set.
+    pub(super) evaluated: f64,
+}
+
+impl Alarm {
+    /// The length of a period in seconds.
+    pub(super) fn period(&self) -> i64 {
+        let own = number(&self.settings, "Period");
+        let all = list(&self.settings, "Metrics").iter().filter_map(period_of);
+        own.or(all.min()).unwrap_or(60).max(1)
+    }
 }
 
 const COMPARISONS: &[&str] = &[
@@ -38,7 +49,13 @@ fn wrong<T>(message: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::new(INVALID, message))
 }
 
-pub(super) fn put(state: &mut State, region: &str, input: &Value, now: f64) -> Answer {
+pub(super) fn put(
+    state: &mut State,
+    region: &str,
+    input: &Value,
+    now: f64,
+    is_strict: bool,
+) -> Answer {
     let name = need(input, "AlarmName", INVALID)?;
     if name.chars().count() > 255 || name.chars().any(char::is_control) {
         return wrong("AlarmName must have 1 to 255 characters, none of them a control character");
@@ -57,15 +74,17 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: f64) -> A
     }
     let place = at(region, name);
     // Only a new alarm takes the tags. A changed one keeps its state.
-    let (tags, status, what) = match state.alarms.get(&place) {
-        Some(alarm) => (alarm.tags.clone(), alarm.status.clone(), "Update"),
+    // Only a strict sandbox takes the time until the first evaluation.
+    let first = if is_strict { now } else { now - evaluation::MINUTE };
+    let (tags, status, evaluated, what) = match state.alarms.get(&place) {
+        Some(alarm) => (alarm.tags.clone(), alarm.status.clone(), alarm.evaluated, "Update"),
         None => {
             let mut tags = Tags::new();
             add_tags(&mut tags, tag_list(input, "Tags", KEY_VALUE), TAGS)?;
-            (tags, Status::new(now), "Create")
+            (tags, Status::new(now), first, "Create")
         }
     };
-    state.alarms.insert(place, Alarm { settings, tags, changed: now, status });
+    state.alarms.insert(place, Alarm { settings, tags, changed: now, status, evaluated });
     states::configured(state, region, name, what, now);
     Ok(Value::Null)
 }

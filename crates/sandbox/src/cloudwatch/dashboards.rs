@@ -135,7 +135,7 @@ pub(super) fn delete(state: &mut State, input: &Value) -> Answer {
     }
     let missing: Vec<&str> = names
         .iter()
-        .filter(|name| state.dashboards.remove(*name).is_none())
+        .filter(|name| state.dashboards.remove(name).is_none())
         .map(String::as_str)
         .collect();
     if missing.is_empty() {

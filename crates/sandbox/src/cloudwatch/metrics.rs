@@ -51,7 +51,7 @@ const STATISTICS: [&str; 5] = ["SampleCount", "Average", "Sum", "Minimum", "Maxi
 pub(super) type Series = BTreeMap<i64, f64>;
 
 /// A number, sent as a number or as text.
-fn real(input: &Value, key: &str) -> Option<f64> {
+pub(super) fn real(input: &Value, key: &str) -> Option<f64> {
     let value = input.get(key)?;
     value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
@@ -317,7 +317,12 @@ pub(super) fn statistics(state: &State, region: &str, input: &Value) -> Answer {
     Ok(json!({ "Label": input["MetricName"], "Datapoints": points }))
 }
 
-pub(super) fn data(state: &State, region: &str, input: &Value) -> Answer {
+/// The series of all queries by their ids.
+pub(super) fn solved(
+    state: &State,
+    region: &str,
+    input: &Value,
+) -> Result<BTreeMap<String, Series>, Refusal> {
     let queries = list(input, "MetricDataQueries");
     if queries.is_empty() || queries.len() > MOST_QUERIES {
         let message = format!("MetricDataQueries must have 1 to {MOST_QUERIES} members.");
@@ -368,6 +373,12 @@ pub(super) fn data(state: &State, region: &str, input: &Value) -> Answer {
         }
         waiting = still;
     }
+    Ok(known)
+}
+
+pub(super) fn data(state: &State, region: &str, input: &Value) -> Answer {
+    let known = solved(state, region, input)?;
+    let queries = list(input, "MetricDataQueries");
     let ascending = text(input, "ScanBy") == Some("TimestampAscending");
     let mut results = Vec::new();
     for query in queries.iter().filter(|query| flag(query, "ReturnData").unwrap_or(true)) {

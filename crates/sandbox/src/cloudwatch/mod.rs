@@ -4,11 +4,12 @@
 //! Missing members come back with AWS's defaults. Dashboards belong to the account, not to a
 //! region. A deletion of unknown alarms succeeds, one of unknown dashboards fails.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, need, refuse, remove_tags, tag_list, tag_pairs, texts,
 };
@@ -16,6 +17,7 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 
 mod alarms;
 mod dashboards;
+mod evaluation;
 mod math;
 mod metrics;
 mod states;
@@ -27,14 +29,16 @@ mod tests;
 #[serde(default)]
 pub(crate) struct State {
     /// Alarms by region and name.
-    alarms: BTreeMap<String, alarms::Alarm>,
+    alarms: Shelf<alarms::Alarm>,
     /// What happened to the alarms of a region, the newest first.
-    history: BTreeMap<String, Vec<states::Happened>>,
+    history: Shelf<Vec<states::Happened>>,
     /// Metrics by region, namespace, name and dimensions.
-    metrics: BTreeMap<String, metrics::Metric>,
+    metrics: Shelf<metrics::Metric>,
     /// Dashboards by name.
-    dashboards: BTreeMap<String, dashboards::Dashboard>,
+    dashboards: Shelf<dashboards::Dashboard>,
 }
+
+kept!(State { alarms, history, metrics, dashboards });
 
 const INVALID: &str = "ValidationError";
 const VALUE: &str = "InvalidParameterValue";
@@ -52,17 +56,20 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let alarms = here(&state.alarms, region);
-    let alarms = alarms.map(move |(name, alarm)| (alarm_arn(region, name), alarm.tags.clone()));
+    let alarms =
+        alarms.map(move |(name, alarm)| (alarm_arn(region, name), Cow::Borrowed(&alarm.tags)));
     // One region lists the dashboards, which belong to the whole account.
     let dashboards = state.dashboards.iter().filter(move |_| region == "us-east-1");
-    alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), one.tags.clone())))
+    alarms.chain(dashboards.map(|(name, one)| (dashboard_arn(name), Cow::Borrowed(&one.tags))))
 }
 
 /// Whether an alarm is in the state `ALARM`.
-pub(crate) fn fires(state: &State, region: &str, name: &str) -> bool {
-    state.alarms.get(&at(region, name)).is_some_and(|alarm| alarm.status.is("ALARM"))
+pub(crate) fn fires(world: &World, region: &str, name: &str) -> bool {
+    let (state, now) = (&world.cloudwatch, world.base.now());
+    let alarm = state.alarms.get(&at(region, name));
+    alarm.is_some_and(|alarm| evaluation::value(state, region, alarm, now) == "ALARM")
 }
 
 /// Keeps values of a metric that a service of AWS would measure; the input is that of PutMetricData.
@@ -74,10 +81,11 @@ pub(crate) fn measure(world: &mut World, region: &str, input: &Value) -> Answer 
 /// Answers a call.
 pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let (input, region) = (&call.input, call.region.as_str());
-    let now = world.base.now();
+    let (now, is_strict) = (world.base.now(), world.base.strict);
     let state = &mut world.cloudwatch;
+    evaluation::advance(state, region, now);
     match call.operation.as_str() {
-        "PutMetricAlarm" => alarms::put(state, region, input, now),
+        "PutMetricAlarm" => alarms::put(state, region, input, now, is_strict),
         "DescribeAlarms" => alarms::describe(state, region, input),
         "DeleteAlarms" => states::delete(state, region, input, now),
         "SetAlarmState" => states::set(state, region, input, now),

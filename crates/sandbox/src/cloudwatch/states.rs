@@ -1,5 +1,4 @@
-//! The states of alarms and what happened to them. The sandbox does not evaluate metrics: an alarm
-//! is in the state that somebody set.
+//! The states of alarms and what happened to them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,6 +35,14 @@ impl Default for Status {
     }
 }
 
+/// A state that an alarm comes into.
+pub(super) struct Change {
+    pub(super) value: String,
+    pub(super) reason: String,
+    pub(super) data: Option<String>,
+    pub(super) when: f64,
+}
+
 /// Something that happened to an alarm.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -58,7 +65,11 @@ impl Status {
         Self { updated: now, entered: now, ..Self::default() }
     }
 
-    pub(super) fn is(&self, value: &str) -> bool {
+    pub(super) fn value(&self) -> &str {
+        &self.value
+    }
+
+    fn is(&self, value: &str) -> bool {
         self.value == value
     }
 
@@ -109,28 +120,31 @@ pub(super) fn set(state: &mut State, region: &str, input: &Value, now: f64) -> A
     };
     let alarm = state.alarms.get_mut(&at(region, name));
     let alarm: &mut Alarm = alarm.ok_or_else(|| refuse(404, "ResourceNotFound", ""))?;
+    alarm.evaluated = now;
+    let data = text(input, "StateReasonData").map(str::to_owned);
+    let one = Change { value: value.to_owned(), reason: reason.to_owned(), data, when: now };
+    change(state, region, name, one);
+    Ok(Value::Null)
+}
+
+/// Puts an alarm into a state.
+pub(super) fn change(state: &mut State, region: &str, name: &str, one: Change) {
+    let Some(alarm) = state.alarms.get_mut(&at(region, name)) else { return };
     let old = alarm.status.clone();
-    let entered = if old.is(value) { old.entered } else { now };
-    alarm.status = Status {
-        value: value.to_owned(),
-        reason: reason.to_owned(),
-        data: text(input, "StateReasonData").map(str::to_owned),
-        updated: now,
-        entered,
-    };
-    if !old.is(value) {
+    let Change { value, reason, data, when } = one;
+    let entered = if old.is(&value) { old.entered } else { when };
+    alarm.status = Status { value, reason, data, updated: when, entered };
+    let new = alarm.status.clone();
+    if !old.is(&new.value) {
         let one = Happened {
             alarm: name.to_owned(),
-            when: now,
+            when,
             sort: STATE.into(),
-            summary: format!("Alarm updated from {} to {value}", old.value),
-            data: json!({
-                "version": "1.0", "oldState": old.told(), "newState": alarm.status.told(),
-            }),
+            summary: format!("Alarm updated from {} to {}", old.value, new.value),
+            data: json!({ "version": "1.0", "oldState": old.told(), "newState": new.told() }),
         };
         note(state, region, one);
     }
-    Ok(Value::Null)
 }
 
 pub(super) fn history(state: &State, region: &str, input: &Value) -> Answer {

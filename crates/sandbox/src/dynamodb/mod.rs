@@ -16,12 +16,14 @@ mod tables;
 mod tests;
 mod update;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::passing::Passing;
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, here, need, now, number, page, put, remove_tags, tag_list,
     tag_pairs, text, texts, within,
@@ -33,10 +35,12 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// Tables by region and name.
-    tables: BTreeMap<String, Table>,
+    tables: Shelf<Table>,
     /// Backups by ARN.
-    backups: BTreeMap<String, backups::Backup>,
+    backups: Shelf<backups::Backup>,
 }
+
+kept!(State { tables, backups });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -144,9 +148,9 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     here(&state.tables, region)
-        .map(move |(name, table)| (table_arn(region, name), table.tags.clone()))
+        .map(move |(name, table)| (table_arn(region, name), Cow::Borrowed(&table.tags)))
 }
 
 /// Whether a table has the stream with this ARN.
@@ -262,6 +266,12 @@ fn in_use(message: impl Into<String>) -> Refusal {
 
 fn table_arn(region: &str, name: &str) -> String {
     format!("arn:aws:dynamodb:{region}:{ACCOUNT}:table/{name}")
+}
+
+/// The customer key of a table, by the table's name or ARN.
+pub(crate) fn key_of(state: &State, region: &str, table: &str) -> Option<String> {
+    let name = table.strip_prefix(&table_arn(region, "")).unwrap_or(table);
+    state.tables.get(&at(region, name))?.key.clone()
 }
 
 /// The table that a call names, by name or by ARN.

@@ -137,7 +137,7 @@ pub(super) fn associate(cx: &mut Cx<'_>) -> Answer {
         return Err(Refusal::new("Resource.AlreadyAssociated", message));
     }
     // An instance has one public address, so it loses an earlier one.
-    for other in cx.here.addresses.values_mut() {
+    for mut other in cx.here.addresses.values_mut() {
         if other.held_by(&holder).is_some() {
             other.held = None;
         }
@@ -152,7 +152,7 @@ pub(super) fn disassociate(cx: &mut Cx<'_>) -> Answer {
         cx.here.addresses.values_mut().find(|address| {
             address.held.as_ref().is_some_and(|(current, _)| current == association)
         });
-    let address = address.ok_or_else(|| missing("eipassoc", association))?;
+    let mut address = address.ok_or_else(|| missing("eipassoc", association))?;
     if address.is_held_by_nat() {
         return Err(not_yours());
     }

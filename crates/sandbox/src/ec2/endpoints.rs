@@ -178,14 +178,14 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     let strict = cx.base.strict;
     if strict {
         let now = cx.base.now();
-        cx.here.endpoints.values_mut().for_each(|endpoint| endpoint.grow_old(now));
+        cx.here.endpoints.values_mut().for_each(|mut endpoint| endpoint.grow_old(now));
         bury(cx.here);
     }
     let all = cx.here.endpoints.iter().map(|(id, one)| render(cx.here, id, one)).collect();
     let answer = listing::answer(cx, &LISTING, all)?;
     if !strict {
         let asked = cx.list(LISTING.ask);
-        for (id, endpoint) in &mut cx.here.endpoints {
+        for (id, mut endpoint) in cx.here.endpoints.iter_mut() {
             if asked.is_empty() || asked.contains(id) {
                 endpoint.dead_reads = endpoint.dead_reads.map(|reads| reads + 1);
                 cx.base.moved |= endpoint.dead_reads.is_some();

@@ -37,12 +37,15 @@ impl Region {
     /// Removes the group with its rules.
     pub(super) fn forget_group(&mut self, id: &str) {
         self.groups.remove(id);
-        let (gone, kept) = std::mem::take(&mut self.rules)
-            .into_iter()
-            .partition(|(_, rule): &(String, Rule)| rule.group == id);
-        self.rules = kept;
-        let gone: std::collections::BTreeMap<_, _> = gone;
-        self.tags.retain(|tagged, _| tagged != id && !gone.contains_key(tagged));
+        self.tags.remove(id);
+        let tags = &mut self.tags;
+        self.rules.retain(|rule_id, rule| {
+            let stays = rule.group != id;
+            if !stays {
+                tags.remove(rule_id);
+            }
+            stays
+        });
     }
 }
 

@@ -270,7 +270,7 @@ fn age(cx: &mut Cx<'_>, id: &str) {
             one.turn(cx.base, Phase::Terminated);
             let interface = one.interface.clone();
             cx.here.tags.remove(&interface);
-            for address in cx.here.addresses.values_mut() {
+            for mut address in cx.here.addresses.values_mut() {
                 if address.held_by(id).is_some() {
                     address.held = None;
                 }

@@ -151,7 +151,9 @@ pub(crate) fn keep(
             (base.id("eni"), Lent { private_ip, vpc, user, ..wanted })
         }),
     };
-    here.lent.extend(lent);
+    if let Some((id, lent)) = lent {
+        here.lent.insert(id, lent);
+    }
 }
 
 /// Changes the groups of an interface.

@@ -32,11 +32,13 @@ mod tokens;
 mod vpcs;
 pub(crate) mod zones;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::text;
 use super::{Answer, Base, Call, Refusal, World};
 
@@ -47,33 +49,55 @@ pub(crate) struct State {
     regions: BTreeMap<String, Region>,
 }
 
+kept!(State { regions });
+
 /// The objects of one region, by id.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Region {
-    vpcs: BTreeMap<String, vpcs::Vpc>,
-    subnets: BTreeMap<String, subnets::Subnet>,
-    gateways: BTreeMap<String, gateways::Gateway>,
-    tables: BTreeMap<String, tables::Table>,
-    addresses: BTreeMap<String, addresses::Address>,
-    nats: BTreeMap<String, nats::Nat>,
-    instances: BTreeMap<String, instances::Instance>,
-    groups: BTreeMap<String, groups::Group>,
-    rules: BTreeMap<String, rules::Rule>,
-    endpoints: BTreeMap<String, endpoints::Endpoint>,
-    flow_logs: BTreeMap<String, flow_logs::FlowLog>,
+    vpcs: Shelf<vpcs::Vpc>,
+    subnets: Shelf<subnets::Subnet>,
+    gateways: Shelf<gateways::Gateway>,
+    tables: Shelf<tables::Table>,
+    addresses: Shelf<addresses::Address>,
+    nats: Shelf<nats::Nat>,
+    instances: Shelf<instances::Instance>,
+    groups: Shelf<groups::Group>,
+    rules: Shelf<rules::Rule>,
+    endpoints: Shelf<endpoints::Endpoint>,
+    flow_logs: Shelf<flow_logs::FlowLog>,
     /// The network interfaces of Lambda functions.
-    shared: BTreeMap<String, shared::Shared>,
-    templates: BTreeMap<String, templates::Template>,
+    shared: Shelf<shared::Shared>,
+    templates: Shelf<templates::Template>,
     /// The network interfaces of other services.
-    lent: BTreeMap<String, lent::Lent>,
+    lent: Shelf<lent::Lent>,
     /// The tags of all objects, by id.
-    tags: BTreeMap<String, tags::Tags>,
+    tags: Shelf<tags::Tags>,
     /// The objects that each client token created.
-    tokens: BTreeMap<String, tokens::Token>,
+    tokens: Shelf<tokens::Token>,
     /// The number of public addresses so far.
     public_addresses: u32,
 }
+
+kept!(Region {
+    vpcs,
+    subnets,
+    gateways,
+    tables,
+    addresses,
+    nats,
+    instances,
+    groups,
+    rules,
+    endpoints,
+    flow_logs,
+    shared,
+    templates,
+    lent,
+    tags,
+    tokens,
+    public_addresses
+});
 
 /// The context of an operation.
 struct Cx<'a> {
@@ -123,11 +147,11 @@ pub(crate) fn type_of(id: &str) -> Option<&'static str> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, BTreeMap<String, String>)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, BTreeMap<String, String>>)> + 'a {
     let tagged = state.regions.get(region).into_iter().flat_map(|here| &here.tags);
     tagged.filter_map(move |(id, tags)| {
         let arn = format!("arn:aws:ec2:{region}:{}:{}/{id}", crate::ACCOUNT, type_of(id)?);
-        Some((arn, tags.clone()))
+        Some((arn, Cow::Borrowed(tags)))
     })
 }
 
@@ -162,11 +186,7 @@ fn found<'m, T>(map: &'m BTreeMap<String, T>, prefix: &str, id: &str) -> Result<
 }
 
 /// The same for a change.
-fn found_mut<'m, T>(
-    map: &'m mut BTreeMap<String, T>,
-    prefix: &str,
-    id: &str,
-) -> Result<&'m mut T, Refusal> {
+fn found_mut<'m, T>(map: &'m mut Shelf<T>, prefix: &str, id: &str) -> Result<&'m mut T, Refusal> {
     map.get_mut(id).ok_or_else(|| missing(prefix, id))
 }
 

@@ -227,7 +227,7 @@ fn age(base: &Base, here: &mut Region, id: &str) -> bool {
         Phase::Pending => nat.turn(base, Phase::Available),
         Phase::Deleting => {
             nat.turn(base, Phase::Deleted);
-            for address in here.addresses.values_mut() {
+            for mut address in here.addresses.values_mut() {
                 if address.held_by(id).is_some() {
                     address.held = None;
                 }

@@ -103,11 +103,8 @@ pub(crate) fn enter(
     let groups: BTreeSet<String> = groups.iter().cloned().collect();
     // The interfaces that only this function uses move to the new groups.
     let mut kept = BTreeSet::new();
-    for one in here.shared.values_mut() {
-        if one.functions.len() == 1
-            && one.functions.contains(function)
-            && subnets.contains(&one.subnet)
-        {
+    for mut one in here.shared.values_mut().filter(|one| one.functions.contains(function)) {
+        if one.functions.len() == 1 && subnets.contains(&one.subnet) {
             one.groups.clone_from(&groups);
             kept.insert(one.subnet.clone());
         } else if one.functions.remove(function) && one.functions.is_empty() {
@@ -115,8 +112,10 @@ pub(crate) fn enter(
         }
     }
     for subnet in subnets.iter().filter(|subnet| !kept.contains(*subnet)) {
-        let mut all = here.shared.values_mut();
-        if let Some(one) = all.find(|one| one.subnet == *subnet && one.groups == groups) {
+        let mut all = here.shared.iter();
+        let found = all.find(|(_, one)| one.subnet == *subnet && one.groups == groups);
+        let found = found.map(|(id, _)| id.clone());
+        if let Some(one) = found.and_then(|id| here.shared.get_mut(&id)) {
             one.functions.insert(function.to_owned());
             (one.left, one.available) = (None, false);
             continue;
@@ -137,7 +136,7 @@ pub(crate) fn enter(
 pub(crate) fn leave(base: &Base, state: &mut State, region: &str, function: &str) {
     let now = base.now().floor();
     let Some(here) = state.regions.get_mut(region) else { return };
-    for one in here.shared.values_mut() {
+    for mut one in here.shared.values_mut().filter(|one| one.functions.contains(function)) {
         if one.functions.remove(function) && one.functions.is_empty() {
             one.left = Some(now);
         }
@@ -150,7 +149,10 @@ pub(super) fn release(base: &Base, here: &mut Region) {
     let (now, strict) = (base.now(), base.strict);
     here.shared.retain(|_, one| {
         let since = one.left.map(|left| now - left);
-        one.available = since.is_some_and(|since| since >= IN_USE);
+        let available = since.is_some_and(|since| since >= IN_USE);
+        if one.available != available {
+            one.available = available;
+        }
         since.is_none_or(|since| strict && since < THERE)
     });
 }

@@ -9,7 +9,7 @@ use super::super::{ACCOUNT, Answer, Refusal};
 use super::cidr::Cidr;
 use super::input::missing_parameter;
 use super::listing::{self, Listing};
-use super::{Cx, Region, depended_on, found, found_mut, invalid, zones};
+use super::{Cx, Region, depended_on, found, found_mut, invalid, tables, zones};
 
 /// A subnet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -169,7 +169,8 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     if cx.here.interfaces().iter().any(|interface| interface.subnet == id) {
         return Err(depended_on("subnet", id));
     }
-    for table in cx.here.tables.values_mut() {
+    let holds = |table: &tables::Table| table.subnets.values().any(|subnet| subnet == id);
+    for mut table in cx.here.tables.values_mut().filter(|table| holds(table)) {
         table.subnets.retain(|_, subnet| subnet != id);
     }
     cx.here.subnets.remove(id);

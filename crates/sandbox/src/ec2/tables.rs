@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::super::shelf::Touch;
 use super::super::{ACCOUNT, Answer, Refusal};
 use super::listing::{self, Listing};
 use super::{Cx, Region, depended_on, found, found_mut, invalid, missing};
@@ -151,7 +152,7 @@ pub(super) fn replace_association(cx: &mut Cx<'_>) -> Answer {
         .tables
         .values_mut()
         .find(|table| table.subnets.contains_key(old) || table.main.as_deref() == Some(old));
-    let holder = holder.ok_or_else(|| missing("rtbassoc", old))?;
+    let holder = holder.map(Touch::into_mut).ok_or_else(|| missing("rtbassoc", old))?;
     if holder.vpc != vpc {
         return Err(invalid(format!("Route table {id} belongs to a different network")));
     }
@@ -175,8 +176,11 @@ pub(super) fn disassociate(cx: &mut Cx<'_>) -> Answer {
         let message = format!("cannot disassociate the main route table association {association}");
         return Err(invalid(message));
     }
-    let removed = cx.here.tables.values_mut().find_map(|table| table.subnets.remove(association));
-    removed.map(|_| json!({ "return": true })).ok_or_else(|| missing("rtbassoc", association))
+    let mut tables = cx.here.tables.values_mut();
+    let holder = tables.find(|table| table.subnets.contains_key(association));
+    let mut holder = holder.ok_or_else(|| missing("rtbassoc", association))?;
+    holder.subnets.remove(association);
+    Ok(json!({ "return": true }))
 }
 
 pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
@@ -185,7 +189,7 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Answer {
     if table.main.is_some() || !table.subnets.is_empty() {
         return Err(depended_on("routeTable", id));
     }
-    for endpoint in cx.here.endpoints.values_mut() {
+    for mut endpoint in cx.here.endpoints.values_mut().filter(|one| one.tables.contains(id)) {
         endpoint.tables.remove(id);
     }
     cx.here.tables.remove(id);

@@ -14,13 +14,14 @@ mod strategies;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 pub(crate) use addresses::addresses;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{Tags, add_tags, here, need, remove_tags, tag_list, tag_pairs, texts};
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -29,12 +30,14 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// Clusters by region and name.
-    clusters: BTreeMap<String, clusters::Cluster>,
+    clusters: Shelf<clusters::Cluster>,
     /// Families of task definitions by region and name.
-    families: BTreeMap<String, definitions::Family>,
+    families: Shelf<definitions::Family>,
     /// Services by region, cluster and name.
-    services: BTreeMap<String, services::Service>,
+    services: Shelf<services::Service>,
 }
+
+kept!(State { clusters, families, services });
 
 /// The code of an invalid value.
 const INVALID: &str = "InvalidParameterException";
@@ -78,10 +81,10 @@ fn includes(input: &Value, what: &str) -> bool {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let live = here(&state.clusters, region).filter(|(_, cluster)| cluster.lives());
     live.map(move |(name, cluster)| {
-        (arn(region, &format!("cluster/{name}")), cluster.tags().clone())
+        (arn(region, &format!("cluster/{name}")), Cow::Borrowed(cluster.tags()))
     })
 }
 

@@ -240,7 +240,7 @@ pub(super) fn alarm(world: &World, region: &str, service: &Service) -> Option<(S
     if alarms["enable"] != true {
         return None;
     }
-    let fires = |name: &String| cloudwatch::fires(&world.cloudwatch, region, name);
+    let fires = |name: &String| cloudwatch::fires(world, region, name);
     let name = texts(alarms, "alarmNames").into_iter().find(fires)?;
     Some((name, alarms["rollback"] == true))
 }

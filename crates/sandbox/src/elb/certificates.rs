@@ -10,14 +10,14 @@ use super::{INVALID, State, invalid, listed, missing};
 /// The most certificates of a listener beside its default.
 const MOST: usize = 25;
 
-/// Refuses a certificate that is of another region, or that ACM has not issued yet. One that the
+/// Refuses a certificate that is of another region, or that ACM has not issued yet, or only just. One that the
 /// sandbox knows nothing of is taken as imported.
 pub(super) fn check(world: &World, region: &str, arn: &str) -> Result<(), Refusal> {
     if !arn.starts_with(&format!("arn:aws:acm:{region}:")) {
         let message = format!("Certificate '{arn}' not found");
         return Err(Refusal::new("CertificateNotFound", message));
     }
-    match acm::is_issued(world, arn) {
+    match acm::is_seen(world, arn) {
         Some(false) => Err(Refusal::new(
             "UnsupportedCertificate",
             format!(

@@ -16,11 +16,13 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, list, page, put, remove_tags, tag_list, tag_pairs, text, texts,
 };
@@ -32,11 +34,13 @@ pub(crate) use serving::{Asked, Does, serving};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
-    balancers: BTreeMap<String, balancers::Balancer>,
-    targets: BTreeMap<String, targets::TargetGroup>,
-    listeners: BTreeMap<String, listeners::Listener>,
-    rules: BTreeMap<String, rules::Rule>,
+    balancers: Shelf<balancers::Balancer>,
+    targets: Shelf<targets::TargetGroup>,
+    listeners: Shelf<listeners::Listener>,
+    rules: Shelf<rules::Rule>,
 }
+
+kept!(State { balancers, targets, listeners, rules });
 
 const INVALID: &str = "ValidationError";
 /// The codes for a bad tag and for too many.
@@ -58,13 +62,14 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let balancers = state.balancers.iter().map(|(arn, one)| (arn, &one.tags));
     let targets = state.targets.iter().map(|(arn, one)| (arn, &one.tags));
     let listeners = state.listeners.iter().map(|(arn, one)| (arn, &one.tags));
     let rules = state.rules.iter().map(|(arn, one)| (arn, &one.tags));
     let all = balancers.chain(targets).chain(listeners).chain(rules);
-    all.filter(move |(arn, _)| is_in(region, arn)).map(|(arn, tags)| (arn.clone(), tags.clone()))
+    all.filter(move |(arn, _)| is_in(region, arn))
+        .map(|(arn, tags)| (arn.clone(), Cow::Borrowed(tags)))
 }
 
 /// Whether a load balancer with this ARN exists.
@@ -246,9 +251,9 @@ fn tags_of<'s>(state: &'s mut State, arn: &str) -> Result<&'s mut Tags, Refusal>
     let mut listeners = state.listeners.iter_mut();
     let listener = listeners.find_map(|(own, one)| {
         if own == arn {
-            Some(&mut one.tags)
+            Some(&mut one.into_mut().tags)
         } else {
-            (rules::default_arn(own) == arn).then_some(&mut one.rule_tags)
+            (rules::default_arn(own) == arn).then(|| &mut one.into_mut().rule_tags)
         }
     });
     let rule = state.rules.get_mut(arn).map(|one| &mut one.tags);

@@ -381,7 +381,9 @@ pub(super) fn order(state: &mut State, input: &Value) -> Answer {
         is_free(state, &rule.listener, rule.priority, &moved)?;
     }
     let rules: Vec<Value> = changed.iter().map(|(arn, rule)| rule.render(arn)).collect();
-    state.rules.extend(changed);
+    for (arn, rule) in changed {
+        state.rules.insert(arn, rule);
+    }
     Ok(json!({ "Rules": rules }))
 }
 
@@ -392,7 +394,7 @@ pub(super) fn weigh(state: &mut State, arn: &str, weights: &[(String, f64)]) {
         None => {
             let mut listeners = state.listeners.iter_mut();
             let own = listeners.find(|(listener, _)| default_arn(listener) == arn);
-            own.map(|(_, listener)| &mut listener.action)
+            own.map(|(_, listener)| &mut listener.into_mut().action)
         }
     };
     let groups = weights

@@ -16,6 +16,7 @@ mod tests;
 pub(crate) use delivery::fire;
 pub(crate) use patterns::matches;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,10 @@ use serde_json::{Value, json};
 
 use self::constraints::Constraints;
 use self::schedules::is_schedule;
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
-    KEY_VALUE, Tags, add_tags, at, here, number, page, put, remove_tags, tag_list, tag_pairs, text,
-    texts,
+    KEY_VALUE, Tags, add_tags, at, here, here_with, number, page, put, remove_tags, tag_list,
+    tag_pairs, text, texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -34,10 +36,12 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// Rules by region and name.
-    rules: BTreeMap<String, Rule>,
+    rules: Shelf<Rule>,
     /// The tags of each region's default bus.
-    bus_tags: BTreeMap<String, Tags>,
+    bus_tags: Shelf<Tags>,
 }
+
+kept!(State { rules, bus_tags });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -66,11 +70,11 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(super) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let bus = format!("arn:aws:events:{region}:{ACCOUNT}:event-bus/default");
-    let bus = state.bus_tags.get(region).map(|tags| (bus, tags.clone()));
+    let bus = state.bus_tags.get(region).map(|tags| (bus, Cow::Borrowed(tags)));
     let rules = here(&state.rules, region);
-    rules.map(move |(name, rule)| (arn(region, name), rule.tags.clone())).chain(bus)
+    rules.map(move |(name, rule)| (arn(region, name), Cow::Borrowed(&rule.tags))).chain(bus)
 }
 
 /// Answers a call.
@@ -220,7 +224,7 @@ fn page_limit(input: &Value) -> Result<usize, Refusal> {
 fn list_rules(state: &State, region: &str, input: &Value) -> Answer {
     let prefix = text(input, "NamePrefix").unwrap_or_default();
     let limit = page_limit(input)?;
-    let rules = here(&state.rules, region).filter(|(name, _)| name.starts_with(prefix));
+    let rules = here_with(&state.rules, region, prefix);
     let rules = rules.map(|(name, rule)| (name.to_owned(), view_of(region, rule)));
     let (rules, next) = page(rules.collect(), text(input, "NextToken"), limit);
     let mut answer = json!({ "Rules": rules });

@@ -16,6 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{digest, is_name, need, number, page, refuse, text};
 use super::{ACCOUNT, Answer, Call, Refusal, World, sts};
 
@@ -24,12 +25,14 @@ use super::{ACCOUNT, Answer, Call, Refusal, World, sts};
 #[serde(default)]
 pub(crate) struct State {
     /// Roles by name.
-    pub roles: BTreeMap<String, roles::Role>,
+    pub roles: Shelf<roles::Role>,
     /// Instance profiles by name.
-    pub profiles: BTreeMap<String, profiles::Profile>,
+    pub profiles: Shelf<profiles::Profile>,
     /// Customer-managed policies by ARN.
-    pub policies: BTreeMap<String, policies::Policy>,
+    pub policies: Shelf<policies::Policy>,
 }
+
+kept!(State { roles, profiles, policies });
 
 /// The number of live objects, without the roles of the account as a whole, which outlive every
 /// environment.

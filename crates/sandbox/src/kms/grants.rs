@@ -99,7 +99,7 @@ pub(super) fn retire(state: &mut State, region: &str, input: &Value) -> Answer {
     let mut keys = state.keys.iter_mut().filter(|(place, _)| place.starts_with(&start));
     let holds = |key: &Key| key.grants.iter().any(|grant| grant.token() == token);
     match keys.find(|(_, key)| holds(key)) {
-        Some((_, key)) => end(key, |grant| grant.token() == token, token),
+        Some((_, mut key)) => end(&mut key, |grant| grant.token() == token, token),
         None => Err(Refusal::new("InvalidGrantTokenException", "The grant token is not valid.")),
     }
 }

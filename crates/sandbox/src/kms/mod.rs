@@ -12,13 +12,14 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::references::{enabled, exact, find, kept, resolve, wanted};
 use self::tags::TAG;
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     Tags, at, digest, flag, here, need, now, number, page, put, remove_tags, tag_pairs, text,
     texts, uuid, uuid_of, within,
@@ -30,10 +31,12 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// Keys by region and id.
-    keys: BTreeMap<String, Key>,
+    keys: Shelf<Key>,
     /// Aliases by region and name.
-    aliases: BTreeMap<String, Alias>,
+    aliases: Shelf<Alias>,
 }
+
+kept!(State { keys, aliases });
 
 /// A customer key.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -117,8 +120,8 @@ pub(crate) fn is_managed(region: &str, arn: &str) -> bool {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.keys, region).map(move |(id, key)| (key_arn(region, id), key.tags.clone()))
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    here(&state.keys, region).map(move |(id, key)| (key_arn(region, id), Cow::Borrowed(&key.tags)))
 }
 
 /// Answers a call.

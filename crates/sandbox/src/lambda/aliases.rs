@@ -1,4 +1,7 @@
 //! Aliases of functions: names for a version, or for two that share the calls.
+//!
+//! Quirks kept: both versions have the same role and the same dead-letter target. Calls of an alias with
+//! provisioned concurrency go to the version that it has left until Lambda is ready for the other one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +13,7 @@ use super::super::toolbox::{number, page, put, text, uuid_of};
 use super::super::{Answer, Refusal, World};
 use super::functions::{Function, find, is_at, missing};
 use super::names::{LATEST, NAME, Named, at_most, is_alias, is_version, read_name};
-use super::{conflict, gone, invalid};
+use super::{conflict, gone, invalid, provisioned};
 
 /// An alias.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ pub(super) struct Alias {
     description: String,
     /// The other version, and its part of the calls.
     weights: BTreeMap<String, f64>,
+    /// The version that an alias with provisioned concurrency has left, and until when its calls still go
+    /// there.
+    pub(super) left: Option<(String, f64)>,
     pub(super) policy: Vec<Value>,
     /// Another one after each change.
     pub(super) revision: String,
@@ -28,14 +34,23 @@ pub(super) struct Alias {
 
 impl Alias {
     /// Whether calls of the alias reach a version.
-    pub(super) fn names(&self, version: &str) -> bool {
-        self.version == version || self.weights.contains_key(version)
+    pub(super) fn names(&self, version: &str, now: f64) -> bool {
+        self.version == version || self.weights(now).contains_key(version)
     }
 
     /// The version that a call reaches. `draw` is from 0 up to 1.
-    pub(super) fn drawn(&self, draw: f64) -> &str {
-        let other = self.weights.iter().find(|(_, weight)| draw < **weight);
-        other.map_or(&self.version, |(version, _)| version)
+    pub(super) fn drawn(&self, draw: f64, now: f64) -> String {
+        let other = self.weights(now).into_iter().find(|(_, weight)| draw < *weight);
+        other.map_or_else(|| self.version.clone(), |(version, _)| version)
+    }
+
+    /// The other version, and its part of the calls: while Lambda provides concurrency for another version,
+    /// the one that the alias has left gets all.
+    pub(super) fn weights(&self, now: f64) -> BTreeMap<String, f64> {
+        match &self.left {
+            Some((version, until)) if now < *until => BTreeMap::from([(version.clone(), 1.0)]),
+            _ => self.weights.clone(),
+        }
     }
 
     /// Makes a new revision.
@@ -43,7 +58,7 @@ impl Alias {
         self.revision = uuid_of(&format!("{}|{now}", self.revision));
     }
 
-    fn view(&self, arn: &str, name: &str) -> Value {
+    fn view(&self, arn: &str, name: &str, now: f64) -> Value {
         let mut view = json!({
             "AliasArn": arn,
             "Name": name,
@@ -51,8 +66,9 @@ impl Alias {
             "Description": self.description,
             "RevisionId": self.revision,
         });
-        if !self.weights.is_empty() {
-            view["RoutingConfig"] = json!({ "AdditionalVersionWeights": self.weights });
+        let weights = self.weights(now);
+        if !weights.is_empty() {
+            view["RoutingConfig"] = json!({ "AdditionalVersionWeights": weights });
         }
         view
     }
@@ -96,8 +112,30 @@ impl Alias {
                 return Err(missing(&Named { name, qualifier: Some(version) }.arn(region)));
             }
         }
-        Ok(())
+        let other = self.weights.keys().next();
+        other.map_or(Ok(()), |other| are_alike(function, &self.version, other))
     }
+}
+
+/// Refuses two versions that cannot share the calls of an alias.
+fn are_alike(function: &Function, one: &str, other: &str) -> Result<(), Refusal> {
+    let of = |version: &str, key: &str| {
+        let seen = function.seen(Some(version));
+        seen.and_then(|seen| seen.settings.get(key).cloned()).unwrap_or_default()
+    };
+    let target = |version: &str| {
+        let target = of(version, "DeadLetterConfig")["TargetArn"].clone();
+        target.as_str().unwrap_or_default().to_owned()
+    };
+    if of(one, "Role") != of(other, "Role") {
+        return Err(invalid("Specified versions must be associated with the same execution role"));
+    }
+    if target(one) != target(other) {
+        return Err(invalid(
+            "Specified versions must be associated with the same dead letter configuration",
+        ));
+    }
+    Ok(())
 }
 
 /// The weights that a request gives.
@@ -168,7 +206,7 @@ pub(super) fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut made = Alias { revision: arn.clone(), ..Alias::default() };
     made.assign(function, region, name, input)?;
     made.revise(now);
-    let view = made.view(&arn, alias);
+    let view = made.view(&arn, alias, now);
     function.aliases.insert(alias.to_owned(), made);
     Ok(view)
 }
@@ -184,16 +222,18 @@ fn of<'a, 'b>(
 }
 
 pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
+    let now = world.base.now();
     let alias = alias_name(input);
     let (name, function) = of(world, region, input)?;
     let arn = Named { name, qualifier: Some(alias) }.arn(region);
     let found = function.aliases.get(alias);
     let found = found.ok_or_else(|| gone(format!("Cannot find alias arn: {arn}")))?;
-    Ok(found.view(&arn, alias))
+    Ok(found.view(&arn, alias, now))
 }
 
 pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
     let (now, alias) = (world.base.now(), alias_name(input));
+    let takes = provisioned::time(world);
     check(input, alias)?;
     let (name, function) = of(world, region, input)?;
     let arn = Named { name, qualifier: Some(alias) }.arn(region);
@@ -203,9 +243,18 @@ pub(super) fn update(world: &mut World, region: &str, input: &Value) -> Answer {
         .cloned()
         .ok_or_else(|| gone(format!("Alias not found: {arn}")))?;
     is_at(input, &changed.revision, "GetFunction/GetAlias")?;
+    let before = changed.version.clone();
     changed.assign(function, region, name, input)?;
+    if text(input, "FunctionVersion").is_some() || weights(input).is_some() {
+        changed.left = None;
+    }
+    if changed.version != before && function.provisioned.contains_key(alias) {
+        provisioned::is_free(function, alias, &changed.version)?;
+        changed.left = Some((before, now + takes));
+        provisioned::again(function, alias, now + takes);
+    }
     changed.revise(now);
-    let view = changed.view(&arn, alias);
+    let view = changed.view(&arn, alias, now);
     function.aliases.insert(alias.to_owned(), changed);
     Ok(view)
 }
@@ -221,6 +270,7 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
+    let now = world.base.now();
     let (name, function) = of(world, region, input)?;
     let version = text(input, "FunctionVersion");
     let here = function
@@ -229,7 +279,7 @@ pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
         .filter(|(_, one)| version.is_none_or(|version| one.version == version));
     let all = here.map(|(alias, one)| {
         let arn = Named { name, qualifier: Some(alias) }.arn(region);
-        (alias.clone(), one.view(&arn, alias))
+        (alias.clone(), one.view(&arn, alias, now))
     });
     let limit = number(input, "MaxItems").unwrap_or(50).clamp(1, 50) as usize;
     let (aliases, next) = page(all.collect(), text(input, "Marker"), limit);

@@ -178,9 +178,10 @@ pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
         }
         Some(_) | None => {}
     }
+    let now = world.base.now();
     let function = find(world, region, &Named { name, qualifier: None })?;
     match qualifier {
-        Some(version) => versions::delete(function, version)?,
+        Some(version) => versions::delete(function, version, now)?,
         None => {
             world.lambda.functions.remove(&at(region, name));
             ec2::shared::leave(&world.base, &mut world.ec2, region, name);

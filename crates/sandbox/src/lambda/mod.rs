@@ -25,11 +25,12 @@ pub(crate) use mappings::{Batch, batch, queues, settle_batch};
 pub(crate) use plans::{Plan, plan};
 pub(crate) use queue::{Waiting, enqueue, fail, is_due, put_back, take};
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept, kept_whole};
 use super::toolbox::{Tags, at, here, refuse};
 use super::wire::rest::RestRoute;
 use super::{ACCOUNT, Answer, Call, Refusal, World};
@@ -39,12 +40,15 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// Functions by region and name.
-    functions: BTreeMap<String, functions::Function>,
+    functions: Shelf<functions::Function>,
     /// Event source mappings by region and id.
-    mappings: BTreeMap<String, mappings::Mapping>,
+    mappings: Shelf<mappings::Mapping>,
     /// Events that wait for their function.
     waiting: Vec<Waiting>,
 }
+
+kept!(State { functions, mappings, waiting });
+kept_whole!(Vec<Waiting>);
 
 /// The operations.
 pub(crate) const ROUTES: &[RestRoute] = &[
@@ -206,13 +210,15 @@ pub(crate) fn no_such_function() -> Refusal {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let functions = here(&state.functions, region);
     let functions =
-        functions.map(move |(name, one)| (function_arn(region, name), one.tags.clone()));
+        functions.map(move |(name, one)| (function_arn(region, name), Cow::Borrowed(&one.tags)));
     let mappings = here(&state.mappings, region);
-    functions
-        .chain(mappings.map(move |(id, one)| (mappings::mapping_arn(region, id), one.tags.clone())))
+    functions.chain(
+        mappings
+            .map(move |(id, one)| (mappings::mapping_arn(region, id), Cow::Borrowed(&one.tags))),
+    )
 }
 
 /// Whether a service may call a function for one of its objects: the function exists, and its

@@ -65,7 +65,8 @@ pub(crate) fn plan(
     let now = world.base.now();
     let whole = functions::find(world, region, &Named { name, qualifier: None });
     let whole = whole.map_err(|_| unknown())?;
-    let (version, function) = whole.drawn(qualifier, draw(&request_id)).ok_or_else(unknown)?;
+    let version = whole.drawn(qualifier, draw(&request_id), now);
+    let (version, function) = version.ok_or_else(unknown)?;
     if function.doing(now) == Doing::Making {
         return Err(conflict(format!(
             "The operation cannot be performed at this time. The function is currently in the \

@@ -37,6 +37,34 @@ impl Provisioned {
     }
 }
 
+/// How long it takes in this sandbox, in seconds.
+pub(super) fn time(world: &World) -> f64 {
+    if world.base.strict { TIME } else { 0.0 }
+}
+
+/// Begins to provide it again, for another version.
+pub(super) fn again(function: &mut Function, qualifier: &str, ready: f64) {
+    if let Some(one) = function.provisioned.get_mut(qualifier) {
+        one.ready = ready;
+    }
+}
+
+/// Refuses it for an alias of a version that has some already, itself or by another alias.
+pub(super) fn is_free(function: &Function, alias: &str, version: &str) -> Result<(), Refusal> {
+    let taken = function
+        .provisioned
+        .keys()
+        .filter(|other| *other != alias)
+        .any(|other| function.version_of(Some(other)).as_deref() == Some(version));
+    if taken {
+        return Err(conflict(
+            "Alias can't be used for Provisioned Concurrency configuration on an already \
+             Provisioned version",
+        ));
+    }
+    Ok(())
+}
+
 /// How much of it a function has.
 pub(super) fn total(function: &Function) -> i64 {
     function.provisioned.values().map(|one| one.requested).sum()
@@ -77,7 +105,7 @@ pub(super) fn put(world: &mut World, region: &str, input: &Value) -> Answer {
     broken.refuse()?;
     let now = world.base.now();
     let free = concurrency::unreserved(&world.lambda, region);
-    let takes = if world.base.strict { TIME } else { 0.0 };
+    let takes = time(world);
     let unpublished =
         "Provisioned Concurrency Configs cannot be applied to unpublished function versions.";
     let (qualifier, function) = of(world, region, input, unpublished)?;
@@ -107,11 +135,9 @@ pub(super) fn put(world: &mut World, region: &str, input: &Value) -> Answer {
     }
     if is_alias(qualifier) {
         let version = function.version_of(Some(qualifier)).unwrap_or_default();
-        if function.provisioned.contains_key(&version) {
-            return Err(conflict(
-                "Alias can't be used for Provisioned Concurrency configuration on an already \
-                 Provisioned version",
-            ));
+        is_free(function, qualifier, &version)?;
+        if function.aliases.get(qualifier).is_some_and(|alias| !alias.weights(now).is_empty()) {
+            return Err(invalid("Alias with weights can not be used with Provisioned Concurrency"));
         }
     } else if function.provisioned.keys().any(|other| {
         is_alias(other) && function.version_of(Some(other)).as_deref() == Some(qualifier)
@@ -162,6 +188,9 @@ pub(super) fn get(world: &mut World, region: &str, input: &Value) -> Answer {
 pub(super) fn delete(world: &mut World, region: &str, input: &Value) -> Answer {
     let (qualifier, function) = of(world, region, input, UNPUBLISHED)?;
     function.provisioned.remove(qualifier);
+    if let Some(alias) = function.aliases.get_mut(qualifier) {
+        alias.left = None;
+    }
     Ok(Value::Null)
 }
 

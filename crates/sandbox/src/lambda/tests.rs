@@ -13,13 +13,17 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/work";
 
 fn with_role() -> World {
     let mut world = World::default();
+    make_role(&mut world, "work");
+    world
+}
+
+fn make_role(world: &mut World, name: &str) {
     let trust = json!({ "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": { "Service": "lambda.amazonaws.com" },
     }] });
-    let input = json!({ "RoleName": "work", "AssumeRolePolicyDocument": trust.to_string() });
-    ask(&mut world, "iam", "CreateRole", input).unwrap();
-    world
+    let input = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust.to_string() });
+    ask(world, "iam", "CreateRole", input).unwrap();
 }
 
 fn zip(text: &str) -> String {

@@ -49,10 +49,15 @@ impl Function {
 
     /// The version that a call of a qualifier runs, and the function as it was then. `draw`, from 0 up
     /// to 1, chooses among the versions of an alias.
-    pub(super) fn drawn(&self, qualifier: Option<&str>, draw: f64) -> Option<(String, &Function)> {
+    pub(super) fn drawn(
+        &self,
+        qualifier: Option<&str>,
+        draw: f64,
+        now: f64,
+    ) -> Option<(String, &Function)> {
         let alias = qualifier.and_then(|qualifier| self.aliases.get(qualifier));
         let version = match alias {
-            Some(alias) => alias.drawn(draw).to_owned(),
+            Some(alias) => alias.drawn(draw, now),
             None => self.version_of(qualifier)?,
         };
         let seen = self.seen(Some(&version))?;
@@ -162,8 +167,8 @@ pub(super) fn list(world: &mut World, region: &str, input: &Value) -> Answer {
 }
 
 /// Deletes a version that no alias names. A missing one is as good as deleted.
-pub(super) fn delete(function: &mut Function, number: &str) -> Result<(), Refusal> {
-    let users = function.aliases.iter().filter(|(_, alias)| alias.names(number));
+pub(super) fn delete(function: &mut Function, number: &str, now: f64) -> Result<(), Refusal> {
+    let users = function.aliases.iter().filter(|(_, alias)| alias.names(number, now));
     let users: Vec<&str> = users.map(|(name, _)| name.as_str()).collect();
     if !users.is_empty() {
         return Err(conflict(format!(

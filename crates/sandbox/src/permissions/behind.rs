@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::super::toolbox::{list, text};
-use super::super::{ACCOUNT, Call, World, ec2, iam, kms, lambda, secretsmanager};
+use super::super::{ACCOUNT, Call, World, dynamodb, ec2, iam, kms, lambda, secretsmanager};
 use super::Need;
 
 /// All needs of a call beside its own actions.
@@ -44,7 +44,7 @@ fn looks(call: &Call) -> Vec<Need> {
 /// The service that creates its service-linked role when an account first makes this call.
 pub(crate) fn first_use(call: &Call) -> Option<&'static str> {
     Some(match (call.service.as_str(), call.operation.as_str()) {
-        ("apigateway", "CreateVpcLink") => "ops.apigateway.amazonaws.com",
+        ("apigateway", "CreateDomainName" | "CreateVpcLink") => "ops.apigateway.amazonaws.com",
         ("application-autoscaling", "RegisterScalableTarget") => {
             match text(&call.input, "ServiceNamespace") {
                 Some("lambda") => "lambda.application-autoscaling.amazonaws.com",
@@ -171,6 +171,11 @@ fn keys(world: &World, call: &Call) -> Vec<Need> {
                 "ReEncryptTo",
             ];
             (key.map(str::to_owned), actions)
+        }
+        // Items of a table are encrypted with the key of the table.
+        ("dynamodb", "GetItem" | "PutItem" | "Query" | "Scan" | "UpdateItem" | "DeleteItem") => {
+            let table = text(input, "TableName").unwrap_or_default();
+            (dynamodb::key_of(&world.dynamodb, region, table), &["Decrypt"])
         }
         ("lambda", "CreateFunction" | "UpdateFunctionConfiguration") => {
             (given("KMSKeyArn"), &["CreateGrant", "Decrypt", "Encrypt"])

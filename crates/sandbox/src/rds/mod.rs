@@ -16,12 +16,13 @@ mod snapshots;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::passing::Passing;
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, need, number, page, put, remove_tags, tag_pairs, text,
 };
@@ -31,13 +32,15 @@ use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
-    clusters: BTreeMap<String, clusters::Cluster>,
-    instances: BTreeMap<String, instances::Instance>,
-    parameter_groups: BTreeMap<String, parameters::Group>,
+    clusters: Shelf<clusters::Cluster>,
+    instances: Shelf<instances::Instance>,
+    parameter_groups: Shelf<parameters::Group>,
     #[serde(deserialize_with = "snapshots::read")]
-    snapshots: BTreeMap<String, snapshots::Snapshot>,
-    subnet_groups: BTreeMap<String, groups::Group>,
+    snapshots: Shelf<snapshots::Snapshot>,
+    subnet_groups: Shelf<groups::Group>,
 }
+
+kept!(State { clusters, instances, parameter_groups, snapshots, subnet_groups });
 
 /// The number of live objects.
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
@@ -54,9 +57,9 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let with = move |kind: &'static str| {
-        move |(name, tags): (&str, &Tags)| (arn(region, kind, name), tags.clone())
+        move |(name, tags): (&str, &'a Tags)| (arn(region, kind, name), Cow::Borrowed(tags))
     };
     let clusters = here(&state.clusters, region).map(|(name, one)| (name, &one.tags));
     let instances = here(&state.instances, region).map(|(name, one)| (name, &one.tags));

@@ -110,7 +110,7 @@ pub(super) fn run(world: &mut World, region: &str, input: &Value, on: bool) -> A
     }
     cluster.stage = stage.clone();
     let cluster = cluster.clone();
-    for member in world.rds.instances.values_mut().filter(|one| one.cluster == cluster.name) {
+    for mut member in world.rds.instances.values_mut().filter(|one| one.cluster == cluster.name) {
         member.stage = stage.clone();
     }
     Ok(json!({ "DBCluster": cluster.render(&world.rds, region) }))

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::super::shelf::Shelf;
 use super::super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, flag, here, iso, need, tag_pairs, text,
 };
@@ -37,17 +38,18 @@ const MANUAL: &str = "manual";
 /// Snapshots in the state file. An earlier version kept only their names.
 pub(super) fn read<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<String, Snapshot>, D::Error> {
+) -> Result<Shelf<Snapshot>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Kept {
         Names(BTreeSet<String>),
         Whole(BTreeMap<String, Snapshot>),
     }
-    Ok(match Kept::deserialize(deserializer)? {
+    let snapshots: BTreeMap<String, Snapshot> = match Kept::deserialize(deserializer)? {
         Kept::Names(names) => names.into_iter().map(|name| (name, Snapshot::default())).collect(),
         Kept::Whole(whole) => whole,
-    })
+    };
+    Ok(snapshots.into())
 }
 
 pub(super) fn missing(name: &str) -> Refusal {
@@ -64,7 +66,7 @@ pub(super) fn window(cluster: &Cluster, base: &Base) -> (f64, f64) {
 
 /// Takes a snapshot of a cluster.
 pub(super) fn keep(
-    snapshots: &mut BTreeMap<String, Snapshot>,
+    snapshots: &mut Shelf<Snapshot>,
     base: &Base,
     region: &str,
     name: &str,

@@ -10,11 +10,13 @@ mod records;
 mod tests;
 mod zones;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, iso, need, refuse, remove_tags, tag_list, tag_pairs, text, texts,
 };
@@ -26,10 +28,12 @@ use super::{Answer, Base, Call, Refusal, World, acm};
 #[serde(default)]
 pub(crate) struct State {
     /// Hosted zones by id.
-    zones: BTreeMap<String, zones::Zone>,
+    zones: Shelf<zones::Zone>,
     /// Changes by id.
-    changes: BTreeMap<String, Change>,
+    changes: Shelf<Change>,
 }
+
+kept!(State { zones, changes });
 
 /// The public zone that the account has from the start, so that names can be rehearsed: its id and
 /// its name.
@@ -39,7 +43,8 @@ impl Default for State {
     fn default() -> Self {
         let (id, name) = GIVEN;
         let zone = zones::Zone::new(id, name, "sandbox");
-        Self { zones: BTreeMap::from([(id.to_owned(), zone)]), changes: BTreeMap::new() }
+        let zones = BTreeMap::from([(id.to_owned(), zone)]);
+        Self { zones: zones.into(), changes: Shelf::default() }
     }
 }
 
@@ -89,10 +94,11 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     let zones = state.zones.iter().filter(move |_| region == "us-east-1");
     let zones = zones.filter(|(id, _)| *id != GIVEN.0);
-    zones.map(|(id, zone)| (format!("arn:aws:route53:::hostedzone/{id}"), zone.tags.clone()))
+    zones
+        .map(|(id, zone)| (format!("arn:aws:route53:::hostedzone/{id}"), Cow::Borrowed(&zone.tags)))
 }
 
 /// Whether the world can read this record in a public zone.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::Tags;
 use super::wire::xml::{self, Element, Lists};
 use super::wire::{Request, Response, Route, encode, form};
@@ -44,10 +45,12 @@ const NAME_TAKEN: f64 = 30.0;
 #[serde(default)]
 pub(crate) struct State {
     /// Buckets by name.
-    pub buckets: BTreeMap<String, Bucket>,
+    pub buckets: Shelf<Bucket>,
     /// When buckets were deleted, by name.
-    pub deleted: BTreeMap<String, f64>,
+    pub deleted: Shelf<f64>,
 }
+
+kept!(State { buckets, deleted });
 
 /// A bucket.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, digest, flag, here, is_name, list, need, now, number, page, put,
     remove_tags, tag_list, tag_pairs, text, texts,
@@ -26,8 +27,10 @@ use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 #[serde(default)]
 pub(crate) struct State {
     /// Secrets by region and name.
-    secrets: BTreeMap<String, Secret>,
+    secrets: Shelf<Secret>,
 }
+
+kept!(State { secrets });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -59,9 +62,9 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     here(&state.secrets, region)
-        .map(|(_, secret)| (secret.arn.clone(), secret.tags.clone().unwrap_or_default()))
+        .filter_map(|(_, secret)| Some((secret.arn.clone(), Cow::Borrowed(secret.tags.as_ref()?))))
 }
 
 /// Answers a call.

@@ -12,6 +12,7 @@ mod subscriptions;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -19,6 +20,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, is_name, list, many, map, page, put, refuse, remove_tags,
     tag_list, tag_pairs, text, texts,
@@ -30,10 +32,12 @@ use super::{ACCOUNT, Answer, Call, Refusal, World};
 #[serde(default)]
 pub(crate) struct State {
     /// Topics by region and name.
-    topics: BTreeMap<String, Topic>,
+    topics: Shelf<Topic>,
     /// Subscriptions by ARN.
-    subscriptions: BTreeMap<String, subscriptions::Subscription>,
+    subscriptions: Shelf<subscriptions::Subscription>,
 }
+
+kept!(State { topics, subscriptions });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -71,9 +75,9 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     here(&state.topics, region)
-        .map(move |(name, topic)| (topic_arn(region, name), topic.tags.clone()))
+        .map(move |(name, topic)| (topic_arn(region, name), Cow::Borrowed(&topic.tags)))
 }
 
 /// Answers a call.

@@ -10,14 +10,17 @@ mod messages;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::attributes::{canonical, check, is_known, settings_of};
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
-    Tags, add_tags, at, here, is_name, map, now, number, page, put, remove_tags, text, texts,
+    Tags, add_tags, at, here, here_with, is_name, map, now, number, page, put, remove_tags, text,
+    texts,
 };
 use super::{ACCOUNT, Answer, Call, Refusal, World};
 
@@ -28,10 +31,12 @@ type Attributes = BTreeMap<String, String>;
 #[serde(default)]
 pub(crate) struct State {
     /// Queues by region and name.
-    queues: BTreeMap<String, Queue>,
+    queues: Shelf<Queue>,
     /// When queues were deleted, by region and name.
-    deleted: BTreeMap<String, f64>,
+    deleted: Shelf<f64>,
 }
+
+kept!(State { queues, deleted });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -68,8 +73,9 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.queues, region).map(move |(name, queue)| (arn(region, name), queue.tags.clone()))
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    here(&state.queues, region)
+        .map(move |(name, queue)| (arn(region, name), Cow::Borrowed(&queue.tags)))
 }
 
 /// The visibility timeout of the queue with this ARN, in seconds.
@@ -258,7 +264,7 @@ fn set(world: &mut World, region: &str, input: &Value) -> Answer {
 
 fn list(state: &State, region: &str, input: &Value) -> Answer {
     let prefix = text(input, "QueueNamePrefix").unwrap_or_default();
-    let found = here(&state.queues, region).filter(|(name, _)| name.starts_with(prefix));
+    let found = here_with(&state.queues, region, prefix);
     let urls = found.map(|(name, _)| (name.to_owned(), url(region, name)));
     // Without a page size the answer is one page of at most a thousand, and has no token.
     let size = number(input, "MaxResults").map(|size| size.clamp(1, 1000));

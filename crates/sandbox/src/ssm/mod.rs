@@ -9,12 +9,13 @@ mod names;
 mod tests;
 mod values;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::names::{place_of, plain};
+use super::shelf::{Shelf, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, digest, flag, here, list, need, now, page, put, remove_tags,
     tag_list, tag_pairs, text, texts, within,
@@ -26,8 +27,10 @@ use super::{ACCOUNT, Answer, Call, Refusal, World, kms};
 #[serde(default)]
 pub(crate) struct State {
     /// Parameters by region and name.
-    parameters: BTreeMap<String, Parameter>,
+    parameters: Shelf<Parameter>,
 }
+
+kept!(State { parameters });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -73,9 +76,9 @@ pub(crate) fn public_image(region: &str, name: &str) -> Option<String> {
 pub(crate) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
     here(&state.parameters, region)
-        .map(move |(name, parameter)| (arn(region, name), parameter.tags.clone()))
+        .map(move |(name, parameter)| (arn(region, name), Cow::Borrowed(&parameter.tags)))
 }
 
 /// Answers a call.

@@ -6,11 +6,12 @@
 //! refuses to associate a new ACL for a moment, and treats a released one as associated for a
 //! while.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::shelf::{Shelf, Touch, kept};
 use super::toolbox::{
     KEY_VALUE, Tags, add_tags, at, here, need, number, page, put, remove_tags, tag_list, tag_pairs,
     text, texts, uuid, within,
@@ -27,12 +28,14 @@ mod tests;
 #[serde(default)]
 pub(crate) struct State {
     /// Web ACLs by region and name.
-    acls: BTreeMap<String, Acl>,
+    acls: Shelf<Acl>,
     /// The ARN of the ACL of each resource, by the resource's ARN.
-    associations: BTreeMap<String, String>,
+    associations: Shelf<String>,
     /// The logging configurations, by the ARN of the ACL.
-    logging: BTreeMap<String, Value>,
+    logging: Shelf<Value>,
 }
+
+kept!(State { acls, associations, logging });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -78,8 +81,8 @@ pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
 pub(super) fn all_tags<'a>(
     state: &'a State,
     region: &'a str,
-) -> impl Iterator<Item = (String, Tags)> + 'a {
-    here(&state.acls, region).map(|(_, acl)| (acl.arn.clone(), acl.tags.clone()))
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    here(&state.acls, region).map(|(_, acl)| (acl.arn.clone(), Cow::Borrowed(&acl.tags)))
 }
 
 /// Answers a call.
@@ -172,7 +175,8 @@ fn find<'a>(state: &'a mut State, region: &str, input: &Value) -> Result<&'a mut
 }
 
 fn by_arn<'a>(state: &'a mut State, arn: &str) -> Result<&'a mut Acl, Refusal> {
-    state.acls.values_mut().find(|acl| acl.arn == arn).ok_or_else(missing)
+    let acl = state.acls.values_mut().find(|acl| acl.arn == arn);
+    acl.map(Touch::into_mut).ok_or_else(missing)
 }
 
 /// The ACL for a write with this lock token.

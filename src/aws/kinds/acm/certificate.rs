@@ -21,6 +21,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::route53::common::{self, Zone};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -59,6 +60,7 @@ const TTL: i64 = 300;
 
 impl Resource for Certificate {
     const META: Meta = Meta {
+        drawn: Drawn::badge("certificate", "certificate", &[]),
         notes: &[
             "payctl waits up to 45 minutes until ACM has issued it. Without `zone` it shows the \
              records that you have to set. If that takes longer, the next apply continues to wait. \

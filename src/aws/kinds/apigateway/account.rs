@@ -15,6 +15,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
@@ -37,6 +38,7 @@ const PATH: &str = "/payctl/shared/";
 
 impl Resource for Account {
     const META: Meta = Meta {
+        drawn: Drawn::badge("role", "account setting", &[]),
         notes: &[
             "payctl keeps a role that the account already has, if the role still exists: AWS \
              keeps the setting even after the role is deleted.",

@@ -9,6 +9,7 @@ use super::common::{PAGE, add_tags, arn, incomplete, named, remove_tags, replace
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -29,6 +30,7 @@ pub(crate) struct ApiKey {
 
 impl Resource for ApiKey {
     const META: Meta = Meta {
+        drawn: Drawn::badge("key", "API key", &[]),
         notes: &[
             "AWS generates the value, and payctl never shows it: GetApiKey with includeValue \
              returns it.",

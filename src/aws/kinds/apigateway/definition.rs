@@ -200,7 +200,7 @@ fn named(id: Option<String>, names: &BTreeMap<&str, &str>) -> Option<String> {
     Some(names.get(id.as_str()).map_or(id.clone(), |name| (*name).to_owned()))
 }
 
-async fn resources(aws: &Aws, api: &str) -> Result<Vec<types::Resource>, OpError> {
+pub(super) async fn resources(aws: &Aws, api: &str) -> Result<Vec<types::Resource>, OpError> {
     let call = aws.apigateway.get_resources().rest_api_id(api).embed("methods").limit(PAGE);
     let pages = call.into_paginator().items().send();
     pages.try_collect().await.map_err(op("GetResources"))

@@ -19,6 +19,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -44,6 +45,7 @@ const ROOT: &str = "(none)";
 
 impl Resource for DomainName {
     const META: Meta = Meta {
+        drawn: Drawn::badge("record", "domain name", &["mappings"]),
         notes: &[
             "The name must lead to the domain name's own host, by an alias record or a CNAME.",
             "A change of the certificate takes minutes. The old certificate answers meanwhile.",
@@ -65,6 +67,11 @@ impl Resource for DomainName {
                 ],
             ),
             Permit::create(&["apigateway:POST"], &["apigateway:{region}::/domainnames"]),
+            Permit::create(
+                &["iam:CreateServiceLinkedRole"],
+                &["iam::{account}:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
+            )
+            .where_equal("iam:AWSServiceName", "ops.apigateway.amazonaws.com"),
             Permit::change(
                 &["apigateway:DELETE", "apigateway:PATCH", "apigateway:POST"],
                 &["apigateway:{region}::/domainnames/*"],

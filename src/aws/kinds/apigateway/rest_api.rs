@@ -13,7 +13,7 @@ use std::time::Duration;
 use aws_sdk_apigateway::types;
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::common::{add_tags, delete_execution_logs, incomplete, named, our_apis, remove_tags};
@@ -23,7 +23,9 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use convert::to_live;
 use moves::Moves;
+use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, End, Flow, Lane, referred};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -74,6 +76,7 @@ pub(crate) struct RestApi {
 
 impl Resource for RestApi {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Entry, "api", "REST API").with(flows),
         notes: &[
             "A change takes effect when the stage gets a deployment with it.",
             "AWS allows one deletion of a REST API per 30 seconds and account; payctl waits.",
@@ -282,6 +285,26 @@ async fn describe(aws: &Aws, api: types::RestApi) -> Result<Option<Live<RestApi>
     let id = api.id.clone().unwrap_or_default();
     let parts = Parts::get(aws, &id).await?;
     parts.map(|parts| to_live(aws, api, parts)).transpose()
+}
+
+/// Its callers, and each route to what answers it.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let callers = Flow::new(End::Outside("internet", "Internet".to_owned()), End::Here, "HTTPS");
+    let mut flows = vec![callers];
+    for (route, method) in spec.get("routes").and_then(Value::as_object).into_iter().flatten() {
+        // Through a link the call leaves to the link, and the link passes it on.
+        let link = Flow::out(method, "/integration/link/id", route);
+        if link.is_empty() {
+            flows.extend(Flow::out(method, "/integration/uri", route));
+        }
+        let targets = referred(method.pointer("/integration/link/target"));
+        for link in referred(method.pointer("/integration/link/id")) {
+            let on = |to: &Address| Flow::new(End::There(link.clone()), End::There(to.clone()), "");
+            flows.extend(targets.iter().map(on));
+        }
+        flows.extend(link);
+    }
+    flows
 }
 
 #[cfg(test)]

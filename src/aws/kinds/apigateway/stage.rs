@@ -16,21 +16,29 @@ use super::common::{
     add_tags, delete_execution_log, execution_log, incomplete, our_apis, remove, remove_tags,
     replace,
 };
+use super::definition::resources;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::aws::web::{Answer, Request};
 use convert::{Around, MARK, deployments, to_live};
 pub(crate) use execution_log::ExecutionLog;
+use execution_log::of_canary;
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 pub(in crate::aws) mod canary;
 mod convert;
 mod execution_log;
+
+/// The error of a stage that does not exist, and of a firewall.
+const FORBIDDEN: &str = "ForbiddenException";
 
 /// A stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +63,9 @@ pub(crate) struct Stage {
     /// The log group of executions; unmanaged if unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution_log: Option<ExecutionLog>,
+    /// The log group of executions of the canary; unmanaged if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_log: Option<ExecutionLog>,
     /// The shift that moves requests from deployment to deployment, if one does. An apply then gives a
     /// new deployment to the canary of the stage, without any requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,10 +121,12 @@ pub(crate) struct Throttle {
 
 impl Resource for Stage {
     const META: Meta = Meta {
+        drawn: Drawn::badge("stage", "stage", &["api"]),
         notes: &[
             "It gets a new deployment exactly when the API differs from the deployed one; payctl \
              deletes its own old deployments.",
-            "payctl deletes the log group of executions with the stage, and again with the API.",
+            "payctl deletes the log groups of executions with the stage, and again with the API. The canary \
+             has one of its own, which ends with `/Canary`.",
             "A late request can recreate the log group of executions, without retention.",
             "If a section of `[shifts]` names the stage, an apply gives a new deployment to its canary \
              with 0 percent, and `payctl shift` moves the requests there.",
@@ -131,6 +144,7 @@ impl Resource for Stage {
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
         ],
+        check: Some(Asked::of("it answers")),
         permits: &[
             Permit::look(
                 &["apigateway:GET"],
@@ -196,6 +210,7 @@ impl Resource for Stage {
             variables: BTreeMap::from([("environment".into(), "sample".into())]),
             tracing: false,
             execution_log: Some(ExecutionLog { retention_days: Some(7), key: None }),
+            canary_log: Some(ExecutionLog { retention_days: Some(7), key: None }),
             shift: None,
             canary: None,
         }
@@ -215,6 +230,7 @@ impl Resource for Stage {
                 tracing: true,
                 variables: BTreeMap::from([("level".into(), "2".into())]),
                 execution_log: Some(ExecutionLog { retention_days: Some(30), key: None }),
+                canary_log: Some(ExecutionLog { retention_days: Some(30), key: None }),
                 ..Self::sample()
             },
             Self {
@@ -262,10 +278,7 @@ impl Resource for Stage {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let (api, name) = split(cx.id());
-        let stage = async {
-            let call = cx.aws.apigateway.get_stage().rest_api_id(api).stage_name(name);
-            call.send().await.map_err(op("GetStage")).or_gone()
-        };
+        let stage = canary::of_stage(cx.aws, api, name);
         let (Some(stage), Some(around)) = try_join(stage, Around::get(cx.aws, api, name)).await?
         else {
             return Ok(None);
@@ -306,11 +319,17 @@ impl Resource for Stage {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (api, name) = split(&live.id);
-        if let Some(want) = &self.execution_log
-            && live.spec.execution_log.as_ref() != Some(want)
-        {
-            let name = execution_log(api, name);
-            want.put(cx, &name, live.spec.execution_log.as_ref()).await?;
+        let (now, log) = (&live.spec, execution_log(api, name));
+        let logs = [
+            (&self.execution_log, &now.execution_log, log.clone()),
+            (&self.canary_log, &now.canary_log, of_canary(&log)),
+        ];
+        for (want, now, name) in logs {
+            if let Some(want) = want
+                && now.as_ref() != Some(want)
+            {
+                want.put(cx, &name, now.as_ref()).await?;
+            }
         }
         let mut patches = self.patches(&live.spec);
         let is_candidate = |canary: &Canary| canary.deployment == self.deployment;
@@ -348,8 +367,48 @@ impl Resource for Stage {
         let (api, name) = split(&live.id);
         let send = cx.aws.apigateway.delete_stage().rest_api_id(api).stage_name(name).send();
         send.await.map_err(op("DeleteStage")).or_gone()?;
-        delete_execution_log(cx.aws, &execution_log(api, name)).await
+        let log = execution_log(api, name);
+        if live.spec.canary_log.is_some() {
+            delete_execution_log(cx.aws, &of_canary(&log)).await?;
+        }
+        delete_execution_log(cx.aws, &log).await
     }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.apigateway.get_rest_api().rest_api_id(split(&live.id).0).send();
+        let api = send.await.map_err(op("GetRestApi"))?;
+        let endpoints = api.endpoint_configuration.and_then(|found| found.types);
+        if endpoints.unwrap_or_default().contains(&types::EndpointType::Private) {
+            let why = "a private API answers only inside its network";
+            return Ok(Verdict::NotRun(why.into()));
+        }
+        let url = live.outputs.get(&Output::Url).map(String::as_str).unwrap_or_default();
+        // OPTIONS changes nothing. API Gateway answers it by itself unless the API has a route for it.
+        let method = "OPTIONS".to_owned();
+        let request = Request { method, url: format!("{url}/"), ..Request::default() };
+        Ok(match cx.aws.ask(&request).await {
+            Err(verdict) => verdict,
+            Ok(Answer { status, error, .. }) => match error.as_deref() {
+                Some(FORBIDDEN) if root_wants_key(cx.aws, split(&live.id).0).await? => {
+                    Verdict::NotRun("its route on / wants an API key".into())
+                }
+                Some(FORBIDDEN) => Verdict::Failed(format!(
+                    "{status} {FORBIDDEN}: the stage is not deployed, or refuses this machine"
+                )),
+                _ if status >= 500 => Verdict::Failed(format!("it answers with status {status}")),
+                _ => Verdict::passed(),
+            },
+        })
+    }
+}
+
+/// Whether the root of an API answers `OPTIONS` only to those who have an API key.
+async fn root_wants_key(aws: &Aws, api: &str) -> Result<bool, OpError> {
+    let all = resources(aws, api).await?;
+    let root = all.into_iter().find(|found| found.path() == Some("/"));
+    let methods = root.and_then(|root| root.resource_methods).unwrap_or_default();
+    let method = methods.get("OPTIONS").or_else(|| methods.get("ANY"));
+    Ok(method.and_then(|method| method.api_key_required).unwrap_or_default())
 }
 
 /// Deletes the deployments that payctl created and no stage uses any more.

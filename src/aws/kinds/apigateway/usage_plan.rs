@@ -18,6 +18,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -54,6 +55,7 @@ pub(crate) struct Quota {
 
 impl Resource for UsagePlan {
     const META: Meta = Meta {
+        drawn: Drawn::badge("limit", "usage plan", &["stages"]),
         notes: &["AWS allows one change of a usage plan per 20 seconds and account."],
         replace: Replace::CreateFirst,
         can_duplicate: true,

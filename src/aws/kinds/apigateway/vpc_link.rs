@@ -14,6 +14,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -35,6 +36,7 @@ pub(crate) struct VpcLink {
 
 impl Resource for VpcLink {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Pass, "link", "VPC link"),
         notes: &[
             "AWS takes 2 to 4 minutes to create one.",
             "A link without traffic for 60 days is inactive until the next request.",

@@ -20,17 +20,20 @@ use aws_sdk_autoscaling::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 pub(super) use convert::tags_of;
 
@@ -119,6 +122,7 @@ const TAGGED: &str = "auto-scaling-group";
 
 impl Resource for Group {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Compute, "fleet", "fleet").with(flows),
         notes: &[
             "payctl manages the number of instances only if no policy scales the group.",
             "payctl waits until the instances of a new group are in service, and reports why one \
@@ -143,6 +147,7 @@ impl Resource for Group {
             ("ValidationError", "has no associated IAM Roles"),
             ("ValidationError", "does not exist"),
         ],
+        check: Some(Asked::at_aws("all its instances are in service", "instances")),
         permits: &[
             Permit::look(
                 &[
@@ -388,6 +393,18 @@ impl Resource for Group {
         let send = call.force_delete(true).send();
         send.await.map_err(op("DeleteAutoScalingGroup")).or_gone().map(drop)
     }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let call = cx.aws.autoscaling.describe_auto_scaling_groups();
+        let send = call.auto_scaling_group_names(&live.id).send();
+        let answer = send.await.map_err(op("DescribeAutoScalingGroups"))?;
+        let found = answer.auto_scaling_groups.unwrap_or_default().into_iter().next();
+        Ok(match found.as_ref().map(missing) {
+            None => Verdict::Failed("it does not exist any more".into()),
+            Some(Some(few)) => Verdict::Failed(few),
+            Some(None) => Verdict::passed(),
+        })
+    }
 }
 
 /// A group with its policies, and with the state of its refresh.
@@ -472,4 +489,9 @@ impl Group {
             || self.template_version != was.template_version
             || self.health_check != was.health_check
     }
+}
+
+/// What its target groups pass on.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::into(spec, "/target_groups", "")
 }

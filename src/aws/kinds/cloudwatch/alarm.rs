@@ -19,12 +19,14 @@ use super::metric::{metric_of, queries, to_dimensions, to_queries};
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +72,7 @@ pub(crate) enum Watches {
 
 impl Resource for Alarm {
     const META: Meta = Meta {
+        drawn: Drawn::badge("alarm", "alarm", &["watches"]),
         notes: &[
             "A change overwrites the whole alarm, which keeps its state.",
             "A topic with a customer key receives messages only if the policies of the topic and \
@@ -80,6 +83,7 @@ impl Resource for Alarm {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
+        check: Some(Asked::of("it is not firing")),
         permits: &[
             Permit::look(&["cloudwatch:DescribeAlarms"], &["*"]),
             Permit::look(&["cloudwatch:ListTagsForResource"], &["cloudwatch:{here}:alarm:{seen}"]),
@@ -228,6 +232,24 @@ impl Resource for Alarm {
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let send = cx.aws.cloudwatch.delete_alarms().alarm_names(&live.id).send();
         send.await.map_err(op("DeleteAlarms")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let call = cx.aws.cloudwatch.describe_alarms().alarm_names(&live.id);
+        let send = call.alarm_types(types::AlarmType::MetricAlarm).send();
+        let found = send.await.map_err(op("DescribeAlarms"))?.metric_alarms.unwrap_or_default();
+        Ok(match found.into_iter().find(|alarm| alarm.alarm_name.as_deref() == Some(&live.id)) {
+            None => Verdict::Failed("it does not exist any more".into()),
+            Some(alarm) => match alarm.state_value {
+                Some(types::StateValue::Alarm) => {
+                    let why = alarm.state_reason.unwrap_or_default();
+                    Verdict::Failed(format!("ALARM: {why}"))
+                }
+                state => Verdict::Passed(
+                    state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                ),
+            },
+        })
     }
 }
 

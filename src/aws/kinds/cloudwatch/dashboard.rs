@@ -16,6 +16,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -35,6 +36,7 @@ pub(crate) struct Dashboard {
 
 impl Resource for Dashboard {
     const META: Meta = Meta {
+        drawn: Drawn::badge("chart", "dashboard", &[]),
         notes: &[
             "Dashboards belong to the account, so names from the pattern end in the region.",
             "CloudWatch may store a dashboard and still report problems in it. The step then \

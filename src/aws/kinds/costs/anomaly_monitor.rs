@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -72,6 +73,7 @@ const SERVICES: &str = ".services";
 
 impl Resource for AnomalyMonitor {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Apart, "cost", "cost monitor"),
         notes: &[
             "An account has one monitor of all services. payctl shares one that AWS or others \
              created, and does not change or delete it.",

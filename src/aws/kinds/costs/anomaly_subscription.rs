@@ -19,6 +19,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -80,6 +81,7 @@ pub(crate) enum Threshold {
 
 impl Resource for AnomalySubscription {
     const META: Meta = Meta {
+        drawn: Drawn::badge("alarm", "cost alert", &["monitors"]),
         notes: &[
             "A topic gets a message for each anomaly at once; e-mail addresses get a summary once \
              a day or week.",

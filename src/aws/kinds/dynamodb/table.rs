@@ -15,7 +15,8 @@ mod update;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::Tag;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, Tag};
 use futures::future::{join, try_join_all};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
@@ -24,12 +25,14 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::tables::Stream;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 use read::{describe, tags_of};
 
 /// See the module.
@@ -150,6 +153,7 @@ pub(crate) enum Encryption {
 
 impl Resource for Table {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "table", "table"),
         notes: &[
             "AWS makes one change at a time: payctl adds and removes each index in a separate \
              step, and so changes encryption, expiry and backups.",
@@ -186,6 +190,7 @@ impl Resource for Table {
             ("ValidationException", "index which already exists"),
             ("ValidationException", "will not change"),
         ],
+        check: Some(Asked::of("it answers a read")),
         permits: &[
             Permit::look(&["dynamodb:ListTables"], &["*"]),
             Permit::look(
@@ -248,6 +253,9 @@ impl Resource for Table {
                 ],
                 &["dynamodb:{here}:table/{name}"],
             ),
+            Permit::check(&["dynamodb:GetItem"], &["dynamodb:{here}:table/{name}"]),
+            Permit::check(&["kms:Decrypt"], &["kms:{here}:key/*"])
+                .where_equal("kms:ViaService", "dynamodb.{region}.amazonaws.com"),
         ],
         names: Some(NameRule::new(
             "table",
@@ -421,6 +429,24 @@ impl Resource for Table {
             }
             done => done,
         }
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        // An item that does not exist costs half a read unit, and nothing of a real item is read.
+        let key = |key: &Attribute| {
+            let value = match key.kind.as_str() {
+                "N" => AttributeValue::N("0".into()),
+                "B" => AttributeValue::B(Blob::new("payctl:check")),
+                _ => AttributeValue::S("payctl:check".into()),
+            };
+            (key.name.clone(), value)
+        };
+        let keys = [&live.spec.partition_key].into_iter().chain(&live.spec.sort_key).map(key);
+        let call = cx.aws.dynamodb.get_item().table_name(&live.id).set_key(Some(keys.collect()));
+        let call = call.projection_expression("#key");
+        let call = call.expression_attribute_names("#key", &live.spec.partition_key.name);
+        call.send().await.map_err(op("GetItem"))?;
+        Ok(Verdict::passed())
     }
 }
 

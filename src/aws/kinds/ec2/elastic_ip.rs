@@ -13,6 +13,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -27,6 +28,7 @@ pub(crate) struct ElasticIp {}
 
 impl Resource for ElasticIp {
     const META: Meta = Meta {
+        drawn: Drawn::badge("address", "static address", &[]),
         notes: &[
             "The default quota is five per region.",
             "The address is lost for good when it is released.",

@@ -18,6 +18,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -44,6 +45,7 @@ pub(crate) struct FlowLog {
 
 impl Resource for FlowLog {
     const META: Meta = Meta {
+        drawn: Drawn::badge("log", "flow log", &["vpc"]),
         notes: &[
             "A flow log cannot be changed: payctl replaces it, and AWS does not record the \
              traffic of the seconds between.",

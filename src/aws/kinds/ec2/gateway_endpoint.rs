@@ -18,6 +18,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -43,6 +44,7 @@ pub(crate) struct GatewayEndpoint {
 
 impl Resource for GatewayEndpoint {
     const META: Meta = Meta {
+        drawn: Drawn::badge("endpoint", "gateway endpoint", &["vpc"]),
         notes: &[
             "It is free of charge; traffic to the service no longer needs a NAT gateway.",
             "AWS adds and removes the routes in its route tables.",

@@ -21,12 +21,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -63,6 +65,7 @@ const ROOT: &str = "/dev/xvda";
 
 impl Resource for Instance {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Pass, "instance", "instance").with(flows),
         notes: &[
             "payctl looks up the image when it creates the instance; a newer image does not \
              replace it.",
@@ -383,6 +386,14 @@ fn died(instance: &AwsInstance) -> Option<Phase> {
     let code = reason.code.as_deref().filter(|code| *code != "Client.UserInitiatedShutdown")?;
     let message = reason.message.as_deref().unwrap_or(code);
     Some(Phase::Failed(format!("the instance is terminated: {message}")))
+}
+
+/// The instances of payctl translate addresses: what leaves through them goes to the internet.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let translates = spec.get("source_dest_check") == Some(&Value::Bool(false));
+    let out =
+        Flow::new(End::Here, End::Outside("internet", "Internet".to_owned()), "outgoing calls");
+    translates.then_some(out).into_iter().collect()
 }
 
 #[cfg(test)]

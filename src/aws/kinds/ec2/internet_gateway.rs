@@ -17,6 +17,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -40,6 +41,7 @@ pub(crate) struct InternetGateway {
 
 impl Resource for InternetGateway {
     const META: Meta = Meta {
+        drawn: Drawn::badge("internet", "internet gateway", &["vpc"]),
         notes: &[
             "AWS detaches it only after all public addresses in the VPC are gone; a deletion \
              waits for that.",

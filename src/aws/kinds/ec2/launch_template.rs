@@ -26,6 +26,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -76,6 +77,7 @@ pub(crate) struct Volume {
 
 impl Resource for LaunchTemplate {
     const META: Meta = Meta {
+        drawn: Drawn::badge("template", "launch template", &[]),
         notes: &[
             "A change creates a new version, which becomes the default; running instances stay as \
              they are until they are replaced.",

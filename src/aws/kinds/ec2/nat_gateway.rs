@@ -10,12 +10,14 @@ use aws_sdk_ec2::types::{
     ConnectivityType, Filter, NatGateway as AwsGateway, NatGatewayState, ResourceType,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -35,6 +37,7 @@ pub(crate) struct NatGateway {
 
 impl Resource for NatGateway {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Pass, "nat", "NAT gateway").with(flows),
         notes: &[
             "AWS takes one to three minutes to create it, and as long to delete it.",
             "Its VPC needs an attached internet gateway first; without one it fails, and the next \
@@ -174,6 +177,11 @@ fn phase_of(gateway: &AwsGateway) -> Option<Phase> {
         }
         other => Some(Phase::Pending(other.as_str().to_owned())),
     }
+}
+
+/// What leaves through it.
+fn flows(_: &Value) -> Vec<Flow> {
+    vec![Flow::new(End::Here, End::Outside("internet", "Internet".to_owned()), "outgoing calls")]
 }
 
 #[cfg(test)]

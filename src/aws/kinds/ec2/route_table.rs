@@ -21,6 +21,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -59,6 +60,7 @@ pub(crate) enum Route {
 
 impl Resource for RouteTable {
     const META: Meta = Meta {
+        drawn: Drawn::badge("route", "route table", &["vpc"]),
         notes: &[
             "payctl leaves local routes, propagated routes and those of gateway endpoints alone, \
              and removes every other route that the config does not contain.",

@@ -14,6 +14,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -35,6 +36,7 @@ pub(crate) struct SecurityGroup {
 
 impl Resource for SecurityGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("shield", "security group", &["vpc"]),
         notes: &[
             "Its rules are a separate resource, ec2.security_group_rules.",
             "It cannot be deleted while a resource uses it. The interfaces of load balancers, \

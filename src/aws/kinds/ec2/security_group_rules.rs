@@ -21,6 +21,7 @@ use super::permissions::{rules_of, sync};
 use super::security_group::{self, list as groups, ours};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -45,6 +46,7 @@ pub(crate) struct Rules {
 
 impl Resource for Rules {
     const META: Meta = Meta {
+        drawn: Drawn::badge("shield", "rule set", &["group"]),
         notes: &[
             "The set is complete: payctl removes rules that the config does not contain, \
              including the default rule of a new group.",

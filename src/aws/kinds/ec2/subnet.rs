@@ -15,6 +15,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -38,6 +39,10 @@ pub(crate) struct Subnet {
 
 impl Resource for Subnet {
     const META: Meta = Meta {
+        drawn: Drawn {
+            shape: Shape::Cell { tier, zone: "zone", note: "cidr" },
+            ..Drawn::badge("subnet", "subnet", &[])
+        },
         notes: &[
             "AWS reserves the first four addresses and the last one of every subnet.",
             "It cannot be deleted while it contains network interfaces; payctl waits for them, up \
@@ -163,6 +168,16 @@ fn phase_of(state: Option<&SubnetState>) -> Phase {
             Phase::Failed(failed.as_str().to_owned())
         }
         Some(other) => Phase::Pending(other.as_str().to_owned()),
+    }
+}
+
+/// `private` of `private-1`: the tiers with a way in come first.
+fn tier(name: &str) -> (u32, &str) {
+    let tier = name.rsplit_once('-').map_or(name, |(tier, _)| tier);
+    match tier {
+        "public" => (0, tier),
+        "isolated" => (2, tier),
+        _ => (1, tier),
     }
 }
 

@@ -20,6 +20,7 @@ use super::permissions::{Direction, Peer, Rule, rules_of, sync};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -43,6 +44,10 @@ pub(crate) struct Vpc {
 
 impl Resource for Vpc {
     const META: Meta = Meta {
+        drawn: Drawn {
+            shape: Shape::Frame { note: "cidr" },
+            ..Drawn::badge("network", "VPC", &[])
+        },
         notes: &[
             "AWS creates and deletes the main route table, the default network ACL and the \
              default security group with the VPC; payctl changes only the rules of that group.",

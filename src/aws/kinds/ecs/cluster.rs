@@ -17,6 +17,7 @@ use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, t
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -63,6 +64,7 @@ const BATCH: usize = 100;
 
 impl Resource for Cluster {
     const META: Meta = Meta {
+        drawn: Drawn::badge("cluster", "cluster", &[]),
         notes: &[
             "A deleted cluster stays visible as INACTIVE; payctl ignores it.",
             "The first cluster of an account creates the service-linked role AWSServiceRoleForECS.",

@@ -17,6 +17,7 @@ use aws_sdk_ecs::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
 use crate::aws::clients::Aws;
@@ -24,11 +25,13 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::services::{PropagateTags, Stage, Strategy};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// A service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -172,6 +175,7 @@ const BATCH: usize = 10;
 
 impl Resource for Service {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Compute, "container", "service").with(flows),
         notes: &[
             "payctl waits for a deployment only if `wait_until_stable` is set.",
             "A deleted service first drains for the deregistration delay of its target group; its \
@@ -198,6 +202,7 @@ impl Resource for Service {
             ("InvalidParameterException", "cannot be stopped while deployments are active"),
             ("ServiceNotActiveException", ""),
         ],
+        check: Some(Asked::at_aws("it is steady: all its tasks run", "tasks")),
         permits: &[
             Permit::look(&["ecs:ListClusters", "ecs:ListServices"], &["*"]),
             Permit::look(&["ecs:DescribeServices"], &["ecs:{here}:service/{seen}"]),
@@ -373,6 +378,26 @@ impl Resource for Service {
         let call = cx.aws.ecs.delete_service().cluster(cluster_of(&live.id)).service(&live.id);
         call.force(true).send().await.map_err(op("DeleteService")).or_gone().map(drop)
     }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let found =
+            describe(cx.aws, cluster_of(&live.id), std::slice::from_ref(&live.id)).await?.pop();
+        let Some(found) = found else {
+            return Ok(Verdict::Failed("it does not exist any more".into()));
+        };
+        let (running, desired) = (found.running_count, found.desired_count);
+        let primary = found.deployments().iter().find(|deployment| is_primary(deployment));
+        let state = primary.and_then(|deployment| deployment.rollout_state.as_ref());
+        Ok(match state.map(|state| state.as_str()) {
+            Some("FAILED") => {
+                let why = primary.and_then(|one| one.rollout_state_reason()).unwrap_or_default();
+                Verdict::Failed(format!("its deployment failed: {why}"))
+            }
+            Some("IN_PROGRESS") => Verdict::Failed("a deployment is in progress".into()),
+            _ if running != desired => Verdict::Failed(format!("{running} of {desired} tasks run")),
+            _ => Verdict::Passed(format!("{running} of {desired} tasks run")),
+        })
+    }
 }
 
 /// The services of a cluster, without deleted ones.
@@ -473,6 +498,16 @@ fn reason(found: &Described, failed: &Rolled) -> String {
         Some(event) => format!("{reason} Last event: {event}"),
         None => reason.to_owned(),
     }
+}
+
+/// What its target groups pass on.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let ports = spec.get("load_balancers").and_then(Value::as_array);
+    let into = |balancer: &Value| {
+        let port = balancer.get("port").map(|port| format!("port {port}")).unwrap_or_default();
+        Flow::into(balancer, "/target_group", &port)
+    };
+    ports.into_iter().flatten().flat_map(into).collect()
 }
 
 #[cfg(test)]

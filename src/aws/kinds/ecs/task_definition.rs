@@ -14,6 +14,7 @@ use std::time::Duration;
 use aws_sdk_ecs::types::TaskDefinitionFamilyStatus;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::revisions::{newest, retire, revisions};
 use super::common::{add_tags, named, remove_tags};
@@ -21,6 +22,7 @@ use crate::aws::error::op;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::services::ContainerArchitecture;
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -139,6 +141,7 @@ const KEPT: usize = 10;
 
 impl Resource for TaskDefinition {
     const META: Meta = Meta {
+        drawn: Drawn::badge("template", "task definition", &[]).with(flows),
         notes: &[
             "Every change registers a new revision; its numbers never restart.",
             "When payctl registers a revision, it keeps the ten before it and deregisters and \
@@ -353,4 +356,14 @@ impl Resource for TaskDefinition {
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         retire(cx.aws, &revisions(cx.aws, &live.id).await?).await
     }
+}
+
+/// What its containers get the address of, they call.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let containers = spec.get("containers").and_then(Value::as_object);
+    let of = |container: &Value| {
+        let calls = Flow::out(container, "/environment", "");
+        calls.into_iter().chain(Flow::out(container, "/secrets", "reads at start"))
+    };
+    containers.into_iter().flat_map(|all| all.values()).flat_map(of).map(Flow::implied).collect()
 }

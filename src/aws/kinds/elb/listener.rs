@@ -15,6 +15,7 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::types::{Certificate, Listener as AwsListener};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::convert::to_live;
 pub(crate) use self::moved::Mover;
@@ -23,6 +24,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -120,6 +122,7 @@ pub(crate) struct Respond {
 
 impl Resource for Listener {
     const META: Meta = Meta {
+        drawn: Drawn::badge("door", "listener", &["load_balancer"]).with(flows),
         notes: &[
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
@@ -138,6 +141,8 @@ impl Resource for Listener {
         read_lag: Duration::from_secs(60),
         transient: &[
             ("CertificateNotFound", ""),
+            // A certificate that ACM has only just issued is not known as such everywhere.
+            ("UnsupportedCertificate", "must have a fully-qualified domain name"),
             // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
@@ -273,21 +278,22 @@ impl Resource for Listener {
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = live.spec.other_certificates.clone();
-        let mover = self.moved_by.as_ref();
-        let action = moved::action(mover, &self.action, &live.spec.action);
-        let want = Self { other_certificates: now.clone(), moved_by: None, action, ..self.clone() };
-        if want != live.spec {
-            let keeps = mover.is_some() && want.action == live.spec.action;
-            if !keeps {
-                moved::unclaimed("ModifyListener", mover, &live.tags)?;
-            }
+        let (mover, action) = (self.moved_by.as_ref(), &live.spec.action);
+        let actions = moved::sent("ModifyListener", mover, &self.action, action, &live.tags)?;
+        let settings = Self {
+            other_certificates: now.clone(),
+            moved_by: None,
+            action: action.clone(),
+            ..self.clone()
+        };
+        if actions.is_some() || settings != live.spec {
             let call = cx.aws.elasticloadbalancingv2.modify_listener().listener_arn(&live.id);
             let call = call
                 .port(self.port.into())
                 .protocol(self.protocol.as_str().into())
                 .set_certificates(self.certificates())
                 .set_ssl_policy(self.tls_policy.clone())
-                .set_default_actions((!keeps).then(|| vec![want.action.to_aws()]));
+                .set_default_actions(actions);
             call.send().await.map_err(op("ModifyListener"))?;
         }
         let Some(wanted) = &self.other_certificates else { return Ok(()) };
@@ -374,8 +380,21 @@ pub(super) fn balancer_in(arn: &str) -> &str {
     arn.rsplit(':').next().and_then(|path| path.split('/').nth(2)).unwrap_or_default()
 }
 
+/// The default action of a listener; `None` if it is gone.
+pub(super) async fn action_of(aws: &Aws, arn: &str) -> Result<Option<Action>, OpError> {
+    let one = describe(aws, arn).await?;
+    Ok(one.map(|one| to_live(one, BTreeSet::new(), Tags::new()).spec.action))
+}
+
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsListener>, OpError> {
     let send = aws.elasticloadbalancingv2.describe_listeners().listener_arns(arn).send();
     let answer = send.await.map_err(op("DescribeListeners")).or_gone()?;
     Ok(answer.and_then(|answer| answer.listeners?.into_iter().next()))
+}
+
+/// Where it sends what no rule takes.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let name = |field: &str| spec.get(field).map(Value::to_string).unwrap_or_default();
+    let label = format!("{} :{}", name("protocol").trim_matches('"'), name("port"));
+    Flow::out(spec, "/action", &label)
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::types::{Rule as AwsRule, RulePriorityPair};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::convert::to_live;
 use super::common;
@@ -22,6 +23,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -101,6 +103,7 @@ impl Condition {
 
 impl Resource for ListenerRule {
     const META: Meta = Meta {
+        drawn: Drawn::badge("route", "listener rule", &["listener"]).with(flows),
         notes: &[
             "A priority that another rule has is free once that rule moves or is deleted; payctl \
              waits. Until then a rule that moves has the next free priority after it.",
@@ -257,15 +260,11 @@ impl Resource for ListenerRule {
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (now, aws) = (&live.spec, &cx.aws.elasticloadbalancingv2);
         let mover = self.moved_by.as_ref();
-        let wanted = moved::action(mover, &self.action, &now.action);
-        let action = (wanted != now.action).then(|| vec![wanted.to_aws()]);
-        if action.is_some() {
-            moved::unclaimed("ModifyRule", mover, &live.tags)?;
-        }
+        let actions = moved::sent("ModifyRule", mover, &self.action, &now.action, &live.tags)?;
         let conditions = (self.conditions != now.conditions).then(|| self.conditions());
-        if conditions.is_some() || action.is_some() {
+        if conditions.is_some() || actions.is_some() {
             let call = aws.modify_rule().rule_arn(&live.id);
-            let send = call.set_conditions(conditions).set_actions(action).send();
+            let send = call.set_conditions(conditions).set_actions(actions).send();
             send.await.map_err(op("ModifyRule"))?;
         }
         if self.priority != now.priority {
@@ -317,8 +316,21 @@ async fn rules_of(aws: &Aws, listener: &str) -> Result<Option<Vec<AwsRule>>, OpE
     Ok(all)
 }
 
+/// The action of a rule; `None` if it is gone.
+pub(super) async fn action_of(aws: &Aws, arn: &str) -> Result<Option<Action>, OpError> {
+    Ok(describe(aws, arn).await?.map(|one| to_live(one, Tags::new()).spec.action))
+}
+
 async fn describe(aws: &Aws, arn: &str) -> Result<Option<AwsRule>, OpError> {
     let send = aws.elasticloadbalancingv2.describe_rules().rule_arns(arn).send();
     let answer = send.await.map_err(op("DescribeRules")).or_gone()?;
     Ok(answer.and_then(|answer| answer.rules?.into_iter().next()))
+}
+
+/// What it sends where.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let conditions = spec.get("conditions").and_then(Value::as_array);
+    let paths = conditions.into_iter().flatten().filter_map(|one| one.get("path")?.as_array());
+    let paths: Vec<&str> = paths.flatten().filter_map(Value::as_str).collect();
+    Flow::out(spec, "/action", &paths.join(", "))
 }

@@ -18,6 +18,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::convert::{PROTECTION, changes, going, metric, to_live};
 use super::common;
@@ -26,6 +27,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -77,6 +79,7 @@ pub(crate) struct AccessLog {
 
 impl Resource for LoadBalancer {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Pass, "balancer", "load balancer").with(flows),
         notes: &[
             "A new one serves after two to four minutes.",
             "It counts as deleted when its network interfaces are gone too, some minutes later: \
@@ -308,4 +311,15 @@ async fn interfaces(aws: &Aws, arn: &str) -> Result<Vec<NetworkInterface>, OpErr
     let mut found = answer.network_interfaces.unwrap_or_default();
     found.retain(|one| one.description() == Some(&description));
     Ok(found)
+}
+
+/// Its callers, if it faces the internet, and its access log.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let log = Flow::out(spec, "/access_log/bucket", "access log").into_iter();
+    let mut flows: Vec<Flow> = log.map(Flow::implied).collect();
+    if spec.get("scheme").and_then(Value::as_str) == Some("internet-facing") {
+        let callers = End::Outside("internet", "Internet".to_owned());
+        flows.push(Flow::new(callers, End::Here, "HTTPS"));
+    }
+    flows
 }

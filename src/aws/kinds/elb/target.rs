@@ -12,6 +12,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::common;
 use super::target_group::{self, TargetGroup};
@@ -19,6 +20,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -41,6 +43,7 @@ const SLOT: &str = "/target";
 
 impl Resource for Target {
     const META: Meta = Meta {
+        drawn: Drawn::badge("target", "target", &["function"]).with(flows),
         notes: &[
             "AWS refuses a function that the load balancer may not call, and hears of a new \
              permission with a delay; payctl waits.",
@@ -181,6 +184,11 @@ async fn find(aws: &Aws, group: &str) -> Result<Option<Live<Target>>, OpError> {
 fn stays(one: &TargetHealthDescription) -> bool {
     let state = one.target_health().and_then(|health| health.state());
     state != Some(&TargetHealthStateEnum::Draining)
+}
+
+/// What the target group passes on.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::into(spec, "/group", "")
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Matcher, TargetGroup as AwsTargetGroup, TargetGroupAttribute,
+    Matcher, TargetGroup as AwsTargetGroup, TargetGroupAttribute, TargetHealth,
+    TargetHealthReasonEnum, TargetHealthStateEnum,
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
@@ -21,11 +22,13 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +105,7 @@ const LAMBDA: &str = "lambda";
 
 impl Resource for TargetGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("target", "target group", &[]),
         notes: &[
             "Protocol, port, VPC and target type cannot be changed: payctl creates a group with a \
              new name, moves listeners and services to it, and deletes the old one.",
@@ -118,6 +122,7 @@ impl Resource for TargetGroup {
         use_blocks_delete: true,
         deadline: Duration::from_secs(300),
         read_lag: Duration::from_secs(60),
+        check: Some(Asked::at_aws("its targets are healthy", "targets")),
         permits: &[
             Permit::look(
                 &[
@@ -147,6 +152,7 @@ impl Resource for TargetGroup {
                 &["elasticloadbalancing:DeleteTargetGroup"],
                 &["elasticloadbalancing:{here}:targetgroup/{name}/*"],
             ),
+            Permit::check(&["elasticloadbalancing:DescribeTargetHealth"], &["*"]),
         ],
         names: Some(common::named("tg")),
         section: "target_groups",
@@ -308,6 +314,38 @@ impl Resource for TargetGroup {
         let send =
             cx.aws.elasticloadbalancingv2.delete_target_group().target_group_arn(&live.id).send();
         send.await.map_err(op("DeleteTargetGroup")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx
+            .aws
+            .elasticloadbalancingv2
+            .describe_target_health()
+            .target_group_arn(&live.id)
+            .send();
+        let answer = send.await.map_err(op("DescribeTargetHealth"))?;
+        let all = answer.target_health_descriptions.unwrap_or_default();
+        let states: Vec<_> = all.iter().filter_map(|one| one.target_health()).collect();
+        let is = |health: &TargetHealth, states: &[TargetHealthStateEnum]| {
+            health.state().is_some_and(|state| states.contains(state))
+        };
+        let healthy = states.iter().filter(|it| is(it, &[TargetHealthStateEnum::Healthy])).count();
+        // One that leaves is not asked, nor is one that nobody uses, nor one without a health check.
+        let unasked = [TargetHealthStateEnum::Draining, TargetHealthStateEnum::Unused];
+        let bad = states.iter().find(|it| {
+            let is_unchecked = it.reason() == Some(&TargetHealthReasonEnum::HealthCheckDisabled);
+            !is(it, &[TargetHealthStateEnum::Healthy]) && !is(it, &unasked) && !is_unchecked
+        });
+        Ok(match bad {
+            Some(bad) => {
+                let state = bad.state().map(|state| state.as_str()).unwrap_or_default();
+                let why = bad.description().unwrap_or_default();
+                let all = states.len();
+                Verdict::Failed(format!("{healthy} of {all} targets are healthy; {state}: {why}"))
+            }
+            None if healthy == 0 => Verdict::NotRun("it has no target that is checked".into()),
+            None => Verdict::Passed(format!("{healthy} healthy")),
+        })
     }
 }
 

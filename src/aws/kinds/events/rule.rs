@@ -20,6 +20,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, listed, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane, schedule};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -87,6 +88,7 @@ pub(crate) const MAX_AGE: i32 = 86_400;
 
 impl Resource for Rule {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Entry, "event", "event rule").with(flows),
         notes: &[
             "AWS does not check that a target allows EventBridge: rejected events go to the \
              dead-letter queue or are lost. payctl checks this in the config.",
@@ -455,6 +457,27 @@ impl Target {
             dead_letter: dead_letter.map(Text::from),
         }
     }
+}
+
+/// When, or what for, it calls its targets.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let schedule = spec.get("schedule").and_then(Value::as_str).map(schedule);
+    let sources = spec.pointer("/pattern/source").and_then(Value::as_array).into_iter().flatten();
+    let sources: Vec<&str> =
+        sources.filter_map(Value::as_str).map(|name| name.trim_start_matches("aws.")).collect();
+    let label = match (schedule, &sources[..]) {
+        (Some(schedule), _) => schedule,
+        (None, []) => "events".to_owned(),
+        (None, [one]) => format!("{one} events"),
+        (None, [one, two]) => format!("{one}, {two} events"),
+        (None, [one, ..]) => format!("{one} events and {} more", sources.len() - 1),
+    };
+    let targets = spec.get("targets").and_then(Value::as_object);
+    let of = |target: &Value| {
+        let lost = Flow::out(target, "/dead_letter", "dead letters");
+        Flow::out(target, "/arn", &label).into_iter().chain(lost).collect::<Vec<_>>()
+    };
+    targets.into_iter().flat_map(|all| all.values()).flat_map(of).collect()
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -51,6 +52,7 @@ const FOUNDATION: &[&str] = &["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
 
 impl Resource for Detector {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Apart, "detector", "threat detector"),
         notes: &[
             "Each account has one detector per region. payctl shares one that others created, and \
              does not change or delete it.",

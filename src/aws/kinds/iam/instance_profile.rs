@@ -15,6 +15,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -36,6 +37,7 @@ pub(crate) struct InstanceProfile {
 
 impl Resource for InstanceProfile {
     const META: Meta = Meta {
+        drawn: Drawn::badge("role", "instance profile", &[]),
         notes: &["EC2 accepts a new profile after 10 seconds or more; payctl retries."],
         immutable: &["name", "path"],
         replace: Replace::DeleteFirst,

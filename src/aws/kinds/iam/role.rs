@@ -21,6 +21,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -76,6 +77,7 @@ impl Role {
 
 impl Resource for Role {
     const META: Meta = Meta {
+        drawn: Drawn::badge("role", "role", &[]).with(flows),
         notes: &[
             "Other services can use a new role after 5 to 60 seconds; payctl retries.",
             "A recreated role with the same name is another principal: policies that name the old \
@@ -381,6 +383,28 @@ fn trust(services: &[&str]) -> Document {
     Document::of([serde_json::json!({
         "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": services },
     })])
+}
+
+/// What it may do with what: calls that its owner makes, unless a flow is known already.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let inline = spec.get("inline").and_then(Value::as_object);
+    let policies = inline.into_iter().flat_map(|policies| policies.values());
+    let statements = policies.filter_map(|policy| policy.get("Statement")?.as_array()).flatten();
+    let allowed =
+        statements.filter(|one| one.get("Effect").and_then(Value::as_str) == Some("Allow"));
+    let of = |statement: &Value| {
+        let actions = statement.get("Action").and_then(Value::as_array).into_iter().flatten();
+        let calls: Vec<&str> =
+            actions.filter_map(|action| Some(action.as_str()?.split_once(':')?.1)).collect();
+        let label = match &calls[..] {
+            [] => String::new(),
+            [one] => (*one).to_owned(),
+            [one, two] => format!("{one}, {two}"),
+            [one, ..] => format!("{one} and {} more", calls.len() - 1),
+        };
+        Flow::out(statement, "/Resource", &label)
+    };
+    allowed.flat_map(of).map(Flow::implied).collect()
 }
 
 #[cfg(test)]

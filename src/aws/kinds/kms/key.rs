@@ -16,6 +16,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -73,6 +74,7 @@ fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
 
 impl Resource for Key {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Apart, "key", "key"),
         notes: &[
             "A key costs about 1 US dollar a month, but not while its deletion is pending.",
             "A deleted key can be recovered for 7 to 30 days. If the same environment needs it \

@@ -5,12 +5,13 @@
 //! makes a lost reply harmless. PublishVersion publishes nothing if nothing has changed since the
 //! last version. Aliases have no tags: the owner of the function owns them, and their descriptions
 //! say that payctl made them. Weights belong to whoever shifts traffic. AWS does not delete a
-//! version that an alias names.
+//! version that an alias names. While AWS provides concurrency for another version, it gives all calls
+//! to the version that the alias has left.
 
 pub(crate) mod moved;
 mod versions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::get_alias::GetAliasOutput;
@@ -30,6 +31,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
@@ -85,6 +87,11 @@ impl Alias {
         Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
     }
 
+    /// Whether it has provisioned concurrency, of a number or of what scaling decides.
+    pub(super) fn is_provisioned(&self) -> bool {
+        self.provisioned != Some(0)
+    }
+
     /// The sample with the release of a form of the sample function.
     fn of_sample(function: &Function) -> Self {
         Self {
@@ -104,6 +111,7 @@ impl Alias {
 
 impl Resource for Alias {
     const META: Meta = Meta {
+        drawn: Drawn::badge("version", "alias", &["function"]),
         notes: &[
             "A change of the function changes the alias in the same plan. payctl publishes a \
              version of the changed function, or finds the version that has the same code and \
@@ -119,6 +127,10 @@ impl Resource for Alias {
              weight 0, and `payctl shift` moves the calls there.",
             "Provisioned concurrency takes minutes. While Application Auto Scaling changes it, a \
              plan shows that AWS is still working on the alias.",
+            "AWS changes the provisioned concurrency of an alias only while the alias has one version. \
+             If nothing divides its calls any more, payctl takes the other version off first.",
+            "Before the last alias of a function goes, payctl points it to `$LATEST` for a moment: AWS does \
+             not delete a version that an alias names.",
         ],
         immutable: &["name", "function"],
         moved: Some(moved::moved),
@@ -134,6 +146,8 @@ impl Resource for Alias {
             ("InvalidParameterValueException", "UnreservedConcurrentExecution below its minimum"),
             ("InvalidParameterValueException", "greater than account's unreserved concurrency"),
             ("PreconditionFailedException", ""),
+            // A read no longer shows the weights that the last move has taken away.
+            ("InvalidParameterValueException", "Alias with weights"),
         ],
         arn: Some("lambda:{here}:function:{name}"),
         permits: &[
@@ -169,7 +183,7 @@ impl Resource for Alias {
                 &["lambda:{here}:function:{name}"],
             ),
             Permit::delete(
-                &["lambda:DeleteAlias", "lambda:ListVersionsByFunction"],
+                &["lambda:DeleteAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias"],
                 &["lambda:{here}:function:{lambda.function}"],
             ),
             Permit::delete(
@@ -257,14 +271,21 @@ impl Resource for Alias {
         Ok(self.name.clone())
     }
 
-    /// The version first: provisioned concurrency follows the alias.
+    /// The version first: provisioned concurrency follows the alias. AWS changes it only while the alias
+    /// has one version, so it goes before a shift gives the alias another one, and comes once the alias
+    /// has only one again.
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let now = &live.spec;
-        let is_there = self.hold
+        let is_there = self.hold && now.is_published()
             || self.release == now.release
             || self.shift.is_some() && now.candidate.as_ref() == Some(&self.release);
-        if !is_there || self.keep_versions != now.keep_versions {
-            return self.point(cx.aws, !is_there).await;
+        let provides = self.provisioned.filter(|calls| Some(*calls) != now.provisioned);
+        if provides == Some(0) {
+            return unprovision(cx.aws, &self.name).await;
+        }
+        let settles = provides.is_some() && self.shift.is_none() && !now.weights.is_empty();
+        if !is_there || settles || self.keep_versions != now.keep_versions {
+            return self.point(cx.aws, !is_there, settles).await;
         }
         match self.provisioned.or(now.provisioned) {
             None | Some(0) => unprovision(cx.aws, &self.name).await,
@@ -282,35 +303,54 @@ impl Resource for Alias {
         }
     }
 
-    /// With the last alias go the versions that payctl published.
+    /// The versions that payctl published go before the last alias: nothing else shows that they are
+    /// there, if this ends in between. AWS does not delete a version that an alias names.
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        let (function, alias) = common::parts(&live.id);
+        let (aws, (function, alias)) = (cx.aws, common::parts(&live.id));
         if live.spec.provisioned.is_some_and(|calls| calls > 0) {
-            unprovision(cx.aws, &live.id).await?;
+            unprovision(aws, &live.id).await?;
         }
-        let call = cx.aws.lambda.delete_alias().function_name(function);
+        let is_last = || async {
+            let all = common::aliases(aws, function).await?;
+            Ok::<bool, OpError>(all.iter().all(|found| found.name() == alias))
+        };
+        let was_last = is_last().await?;
+        if was_last {
+            let none = AliasRoutingConfiguration::builder()
+                .set_additional_version_weights(Some(HashMap::new()));
+            let call = aws.lambda.update_alias().function_name(function);
+            let call = call.set_name(alias.map(str::to_owned)).function_version(LATEST);
+            let send = call.routing_config(none.build()).send();
+            send.await.map_err(op("UpdateAlias")).or_gone()?;
+            delete_own(aws, function).await?;
+        }
+        let call = aws.lambda.delete_alias().function_name(function);
         let send = call.set_name(alias.map(str::to_owned)).send();
         send.await.map_err(op("DeleteAlias")).or_gone()?;
-        if !common::aliases(cx.aws, function).await?.is_empty() {
-            return Ok(());
-        }
-        let versions = common::versions(cx.aws, function).await?;
-        for (number, _) in versions.iter().filter(is_own) {
-            common::delete_version(cx.aws, function, *number).await?;
+        // Another one may have gone at the same time.
+        if !was_last && is_last().await? {
+            delete_own(aws, function).await?;
         }
         Ok(())
     }
 }
 
 impl Alias {
+    /// Whether it names a version. An alias of the unpublished code is one that a delete did not finish, or that
+    /// somebody pointed there.
+    fn is_published(&self) -> bool {
+        self.release != Release::default()
+    }
+
     /// Its description.
     fn words(&self) -> String {
         common::keeping(self.keep_versions.unwrap_or_default())
     }
 
     /// Points the alias to the wanted version, after the versions are gone that are no longer
-    /// needed: so nothing is left behind if this ends in between.
-    async fn point(&self, aws: &Aws, moves: bool) -> Result<(), OpError> {
+    /// needed: so nothing is left behind if this ends in between. An alias that only settles stays where
+    /// all of its calls go, without another version.
+    async fn point(&self, aws: &Aws, moves: bool, settles: bool) -> Result<(), OpError> {
         let (function, alias) = common::parts(&self.name);
         let aliases = common::aliases(aws, function).await?;
         let is_this = |found: &&AliasConfiguration| found.name() == alias;
@@ -319,8 +359,10 @@ impl Alias {
             return Err(OpError::new("ListAliases", ErrorClass::NotFound, "NoAlias", message));
         };
         let (base, _) = standing(now);
-        let (version, older) = if moves {
+        if moves || settles {
             moved::unclaimed(aws, function, now, self.shift.is_some()).await?;
+        }
+        let (version, older) = if moves {
             released(aws, function, &self.release).await?
         } else {
             let stays = base.parse().unwrap_or_default();
@@ -331,8 +373,9 @@ impl Alias {
             common::delete_version(aws, function, number).await?;
         }
         let (first, other) = match &self.shift {
-            Some(_) => (base, Some((version.to_string(), 0.0))),
-            None => (version.to_string(), None),
+            // An alias of the unpublished code cannot share its calls.
+            Some(_) if base != LATEST => (base, Some((version.to_string(), 0.0))),
+            _ => (version.to_string(), None),
         };
         let weights = other.into_iter().collect();
         let routing =
@@ -343,12 +386,21 @@ impl Alias {
             .update_alias()
             .function_name(function)
             .set_name(alias.map(str::to_owned))
-            .set_function_version(moves.then_some(first))
-            .set_routing_config((moves && has_weights).then(|| routing.build()))
+            .set_function_version((moves || settles).then_some(first))
+            .set_routing_config(((moves || settles) && has_weights).then(|| routing.build()))
             .description(self.words())
             .set_revision_id(now.revision_id.clone());
         call.send().await.map_err(op("UpdateAlias")).map(drop)
     }
+}
+
+/// Deletes the versions that payctl published.
+async fn delete_own(aws: &Aws, function: &str) -> Result<(), OpError> {
+    let versions = common::versions(aws, function).await?;
+    for (number, _) in versions.iter().filter(is_own) {
+        common::delete_version(aws, function, *number).await?;
+    }
+    Ok(())
 }
 
 async fn unprovision(aws: &Aws, name: &str) -> Result<(), OpError> {
@@ -397,6 +449,9 @@ async fn describe(
     let calls =
         provisioned.as_ref().and_then(|found| found.requested_provisioned_concurrent_executions);
     let reason = provisioned.and_then(|found| found.status_reason);
+    let divided = weights(&alias);
+    // With provisioned concurrency AWS itself leaves all calls at the old version until the new one is ready.
+    let is_moving = calls.is_some() && divided.values().any(|weight| *weight >= 1.0);
     let name = common::qualified(function, alias.name());
     let outputs = [
         (Output::Arn, alias.alias_arn.clone().unwrap_or_default()),
@@ -415,7 +470,7 @@ async fn describe(
             ),
             failed_provisioning: (status == Some(ProvisionedConcurrencyStatusEnum::Failed))
                 .then(|| reason.unwrap_or_else(|| "AWS gave no reason".to_owned())),
-            weights: weights(&alias),
+            weights: divided,
             shift: None,
             hold: false,
             candidate: candidate.map(Release::of_configuration),
@@ -426,6 +481,7 @@ async fn describe(
             Some(ProvisionedConcurrencyStatusEnum::InProgress) => {
                 Phase::Pending("provisioning concurrency".to_owned())
             }
+            _ if is_moving => Phase::Pending("moving its calls to another version".to_owned()),
             _ => Phase::Ready,
         },
     })

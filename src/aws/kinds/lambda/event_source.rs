@@ -13,16 +13,19 @@ use aws_sdk_lambda::types::{
 };
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::common;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::Meta;
 use payctl_engine::model::permit::Permit;
-use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::text::{Output, Outputs, Ref, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// A source of events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +56,7 @@ pub(crate) struct EventSource {
 
 impl Resource for EventSource {
     const META: Meta = Meta {
+        drawn: Drawn::badge("trigger", "trigger", &["function"]).with(flows),
         notes: &[
             "AWS refuses a queue whose visibility timeout is shorter than the function's timeout.",
             "`start` takes effect only when the event source is created.",
@@ -62,6 +66,7 @@ impl Resource for EventSource {
         deadline: Duration::from_secs(600),
         propagation: Duration::from_secs(300),
         transient: common::TRANSIENT,
+        check: Some(Asked::of("Lambda has no problem with its source")),
         permits: &[
             Permit::look(&["lambda:ListEventSourceMappings"], &["*"]),
             Permit::look(&["lambda:ListTags"], &["lambda:{here}:event-source-mapping:*"]),
@@ -77,6 +82,10 @@ impl Resource for EventSource {
             ),
             Permit::delete(
                 &["lambda:DeleteEventSourceMapping"],
+                &["lambda:{here}:event-source-mapping:*"],
+            ),
+            Permit::check(
+                &["lambda:GetEventSourceMapping"],
                 &["lambda:{here}:event-source-mapping:*"],
             ),
         ],
@@ -218,6 +227,16 @@ impl Resource for EventSource {
         let send = cx.aws.lambda.delete_event_source_mapping().uuid(&live.id).send();
         send.await.map_err(op("DeleteEventSourceMapping")).or_gone().map(drop)
     }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.lambda.get_event_source_mapping().uuid(&live.id).send();
+        let answer = send.await.map_err(op("GetEventSourceMapping")).or_gone()?;
+        Ok(match answer.map(|answer| answer.last_processing_result.unwrap_or_default()) {
+            None => Verdict::Failed("it does not exist any more".into()),
+            Some(result) if result.starts_with("PROBLEM") => Verdict::Failed(result),
+            Some(result) => Verdict::Passed(result),
+        })
+    }
 }
 
 impl EventSource {
@@ -299,6 +318,18 @@ fn to_live(mapping: EventSourceMappingConfiguration, tags: Tags) -> Live<EventSo
         },
         id,
     }
+}
+
+/// What its source gives to the function.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let size = spec.get("batch_size").and_then(Value::as_u64).unwrap_or(1);
+    let label = if size > 1 { format!("batches of {size}") } else { "one by one".to_owned() };
+    let lost = Flow::out(spec, "/on_failure", "failed batches");
+    let streams = |reference: &Ref| reference.output == Output::StreamArn;
+    let source = spec.get("source").and_then(Text::from_value);
+    let is_stream = source.is_some_and(|source| source.refs().any(streams));
+    let label = if is_stream { format!("stream, {label}") } else { label };
+    Flow::into(spec, "/source", &label).into_iter().chain(lost).collect()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -31,6 +32,7 @@ use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::package::Packages;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 mod convert;
 
@@ -99,6 +101,7 @@ impl Function {
 
 impl Resource for Function {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Compute, "function", "function").with(flows),
         notes: &[
             "payctl builds its package from the source folder. The same files have the same \
              digest on every machine, and payctl does not deploy a function whose digest is \
@@ -128,6 +131,7 @@ impl Resource for Function {
         deadline: Duration::from_secs(900),
         propagation: Duration::from_secs(300),
         transient: common::TRANSIENT,
+        check: Some(Asked::of("its last update succeeded")),
         permits: &[
             Permit::look(&["lambda:GetAccountSettings", "lambda:ListFunctions"], &["*"]),
             Permit::look(
@@ -340,6 +344,13 @@ impl Resource for Function {
         let send = cx.aws.lambda.delete_function().function_name(&live.id).send();
         send.await.map_err(op("DeleteFunction")).or_gone().map(drop)
     }
+
+    async fn check(_: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        Ok(match &live.spec.failed_update {
+            Some(why) => Verdict::Failed(format!("the last update failed: {why}")),
+            None => Verdict::passed(),
+        })
+    }
 }
 
 impl Function {
@@ -445,4 +456,9 @@ async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
         Err(error) if error.passes() => Err(error),
         Err(_) => Ok(false),
     }
+}
+
+/// Where calls go that failed for good.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/dead_letter", "failed calls")
 }

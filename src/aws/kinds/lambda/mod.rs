@@ -10,6 +10,7 @@ pub(crate) mod function;
 mod interfaces;
 pub(crate) mod permissions;
 pub(crate) mod release;
+mod routing;
 
 /// The checks of this service before an apply.
-pub(super) const CHECKS: &[Check] = &[concurrency::CHECK, interfaces::CHECK];
+pub(super) const CHECKS: &[Check] = &[concurrency::CHECK, interfaces::CHECK, routing::CHECK];

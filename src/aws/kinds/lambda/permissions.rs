@@ -17,6 +17,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::Meta;
@@ -57,6 +58,7 @@ impl Permission {
 
 impl Resource for Permissions {
     const META: Meta = Meta {
+        drawn: Drawn::badge("shield", "permission set", &["function"]),
         notes: &[
             "payctl manages the whole policy of a function: it removes statements that others add.",
             "AWS deletes it with its function, but not with the callers.",

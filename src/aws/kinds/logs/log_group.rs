@@ -16,6 +16,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -38,6 +39,7 @@ pub(crate) struct LogGroup {
 
 impl Resource for LogGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("log", "log group", &[]),
         notes: &[
             "A late write to a deleted log group recreates it, without retention and tags. An \
              apply adopts such a group under `/aws/` if the config wants it and it has no tags. A \

@@ -16,6 +16,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -49,6 +50,7 @@ pub(crate) struct Filter {
 
 impl Resource for Filter {
     const META: Meta = Meta {
+        drawn: Drawn::badge("filter", "metric filter", &["log_group"]),
         notes: &[
             "It cannot have tags: payctl owns it if it owns the log group and the filter's name \
              contains the environment.",

@@ -21,11 +21,13 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 mod convert;
 mod remove;
@@ -131,6 +133,7 @@ const ENGINE: &str = "aurora-postgresql";
 
 impl Resource for Cluster {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "database", "database"),
         notes: &[
             "AWS sets the user and the password from the secret when it creates the cluster; \
              later only the secret's rotation changes the password.",
@@ -172,6 +175,7 @@ impl Resource for Cluster {
             // The protection was lifted a moment ago.
             ("InvalidParameterCombination", "disable deletion protection"),
         ],
+        check: Some(Asked::at_aws("it is available", "databases")),
         permits: &[
             Permit::look(&["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"], &["*"]),
             Permit::create(
@@ -386,6 +390,13 @@ impl Resource for Cluster {
             return Ok(());
         }
         common::awake(cx.aws, &live.id, remove(cx.aws, &live).await).await
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.rds.describe_db_clusters().db_cluster_identifier(&live.id).send();
+        let answer = send.await.map_err(op("DescribeDBClusters")).or_gone()?;
+        let found = answer.and_then(|answer| answer.db_clusters?.into_iter().next());
+        Ok(common::available(found.and_then(|found| found.status)))
     }
 }
 

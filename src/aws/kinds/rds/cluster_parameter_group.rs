@@ -16,6 +16,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -44,6 +45,7 @@ const AT_ONCE: usize = 20;
 
 impl Resource for ParameterGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("template", "parameter group", &[]),
         notes: &[
             "Static parameters take effect when you restart the instances; payctl does not \
              restart them.",

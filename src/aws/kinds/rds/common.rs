@@ -7,6 +7,7 @@ use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::naming::NameRule;
+use payctl_engine::model::verdict::Verdict;
 
 /// The rule for names of RDS.
 pub(super) const fn named(word: &'static str, limit: usize) -> NameRule {
@@ -70,4 +71,17 @@ pub(super) async fn awake(
 /// The error for an answer without its object.
 pub(super) fn no_answer(op: &str) -> OpError {
     OpError::new(op, ErrorClass::Service, "NoAnswer", "AWS did not return a description")
+}
+
+/// Whether a database with this status serves: also while AWS works on its storage or backs it up.
+pub(super) fn available(status: Option<String>) -> Verdict {
+    match status {
+        None => Verdict::Failed("it does not exist any more".into()),
+        Some(status) => match status.as_str() {
+            "available" | "storage-optimization" | "backing-up" | "backtracking" => {
+                Verdict::Passed(status)
+            }
+            _ => Verdict::Failed(format!("its status is {status}")),
+        },
+    }
 }

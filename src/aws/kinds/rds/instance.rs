@@ -15,11 +15,13 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// An instance of an Aurora cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,7 @@ const ENGINE: &str = "aurora-postgresql";
 
 impl Resource for Instance {
     const META: Meta = Meta {
+        drawn: Drawn::badge("instance", "instance", &["cluster"]),
         notes: &[
             "AWS chooses the writer: at first the first instance, later by the promotion tiers.",
             "A change of the class restarts the instance; if there is a second one, the cluster \
@@ -76,6 +79,7 @@ impl Resource for Instance {
             ("InvalidParameterValue", "service linked role"),
             ("KMSKeyNotAccessibleFault", ""),
         ],
+        check: Some(Asked::at_aws("it is available", "databases")),
         permits: &[
             Permit::look(
                 &[
@@ -212,6 +216,13 @@ impl Resource for Instance {
             }
             deleted => deleted.map(drop),
         }
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.rds.describe_db_instances().db_instance_identifier(&live.id).send();
+        let answer = send.await.map_err(op("DescribeDBInstances")).or_gone()?;
+        let found = answer.and_then(|answer| answer.db_instances?.into_iter().next());
+        Ok(common::available(found.and_then(|found| found.db_instance_status)))
     }
 }
 

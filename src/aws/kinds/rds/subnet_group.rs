@@ -15,6 +15,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -35,6 +36,7 @@ pub(crate) struct SubnetGroup {
 
 impl Resource for SubnetGroup {
     const META: Meta = Meta {
+        drawn: Drawn::badge("subnet", "subnet group", &[]),
         notes: &[
             "The subnets must be in at least two availability zones.",
             "A subnet cannot leave the group while an instance uses it.",

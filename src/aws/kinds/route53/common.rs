@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use aws_sdk_route53::types::{
-    Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType,
+    Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecord, ResourceRecordSet, RrType,
 };
 
 use crate::aws::clients::Aws;
@@ -119,13 +119,13 @@ pub(crate) fn with_values(
         .expect("a record set with a name and a type is complete")
 }
 
-/// Makes all changes of a zone at once, or none. Creating what exists and deleting what differs are
-/// refused, so no change overwrites what payctl has not seen.
+/// Makes all changes of a zone at once, or none, and returns the id of the change. Creating what exists and
+/// deleting what differs are refused, so no change overwrites what payctl has not seen.
 pub(crate) async fn change(
     aws: &Aws,
     zone: &str,
     changes: impl IntoIterator<Item = (ChangeAction, ResourceRecordSet)>,
-) -> Result<(), OpError> {
+) -> Result<String, OpError> {
     let change = |(action, set)| {
         let change = Change::builder().action(action).resource_record_set(set).build();
         change.expect("a change with an action and a record set is complete")
@@ -134,7 +134,16 @@ pub(crate) async fn change(
     let batch = ChangeBatch::builder().set_changes(Some(changes)).build();
     let batch = batch.expect("a batch with changes is complete");
     let call = aws.route53.change_resource_record_sets().hosted_zone_id(zone);
-    call.change_batch(batch).send().await.map_err(op("ChangeResourceRecordSets")).map(drop)
+    let made = call.change_batch(batch).send().await.map_err(op("ChangeResourceRecordSets"))?;
+    Ok(made.change_info.map(|change| change.id).unwrap_or_default())
+}
+
+/// Whether all name servers of Route 53 have a change. One that Route 53 no longer knows is old.
+pub(super) async fn is_in_sync(aws: &Aws, change: &str) -> Result<bool, OpError> {
+    let send = aws.route53.get_change().id(change).send();
+    let answer = send.await.map_err(op("GetChange")).or_gone()?;
+    let info = answer.and_then(|answer| answer.change_info);
+    Ok(info.is_none_or(|info| info.status != ChangeStatus::Pending))
 }
 
 /// The error of a name without a zone in the account.

@@ -17,6 +17,7 @@ use super::common::{self, Zone};
 use crate::aws::clients::Aws;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -43,11 +44,14 @@ const LABEL: &str = "_payctl";
 /// The entries of a marker with the target and its zone.
 const TARGET: &str = "payctl:target";
 const TARGET_ZONE: &str = "payctl:target-zone";
+/// The status of a record that some name servers do not have yet.
+const SPREADING: &str = "PENDING: its name servers do not all have it yet";
 /// How long resolvers keep a marker, in seconds. None asks for it.
 const TTL: i64 = 300;
 
 impl Resource for Record {
     const META: Meta = Meta {
+        drawn: Drawn::badge("record", "DNS record", &["target"]),
         notes: &[
             "A record cannot have tags. payctl writes a TXT record beside it, below `_payctl` of the \
              zone, which names the owner and the target. Everybody can read it.",
@@ -55,6 +59,8 @@ impl Resource for Record {
              still has the target that it states. It never changes or deletes any other record.",
             "A record that somebody changed is no longer payctl's. Delete it or change it back.",
             "payctl looks into every public hosted zone of the account, with one call for each.",
+            "After a change payctl waits until all name servers of Route 53 have it. A run that follows one \
+             that was cut off does not wait.",
         ],
         immutable: &["name", "zone"],
         replace: Replace::CreateFirst,
@@ -64,6 +70,7 @@ impl Resource for Record {
         permits: &[
             Permit::look(&["route53:ListHostedZones"], &["*"]),
             Permit::look(&["route53:ListResourceRecordSets"], &["route53:::hostedzone/*"]),
+            Permit::set(&["route53:GetChange"], &["route53:::change/*"]),
             Permit::set(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
             Permit::delete(&["route53:ChangeResourceRecordSets"], &["route53:::hostedzone/*"]),
         ],
@@ -104,15 +111,25 @@ impl Resource for Record {
 
     /// What is no longer payctl's counts as gone.
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(Seen::again(cx).await?.map(|(zone, seen)| seen.to_live(&zone)))
+        let Some((zone, seen)) = Seen::again(cx).await? else { return Ok(None) };
+        let mut live = seen.to_live(&zone);
+        let change = cx.aws.record_changes.lock().await.get(cx.id()).cloned();
+        if let Some(change) = change
+            && !common::is_in_sync(cx.aws, &change).await?
+        {
+            live.phase = Phase::Pending(SPREADING.to_owned());
+        }
+        Ok(Some(live))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let zones = common::zones(cx.aws).await?;
         let zone = zones.iter().find(|zone| zone.name == self.zone);
         let zone = zone.ok_or_else(|| common::no_zone(&self.name))?;
-        common::change(cx.aws, &zone.id, self.created(cx, zone)).await?;
-        Ok(id(zone, &self.name))
+        let change = common::change(cx.aws, &zone.id, self.created(cx, zone)).await?;
+        let id = id(zone, &self.name);
+        cx.aws.record_changes.lock().await.insert(id.clone(), change);
+        Ok(id)
     }
 
     async fn update(&self, cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
@@ -122,12 +139,14 @@ impl Resource for Record {
             return Err(OpError::new("ListResourceRecordSets", class, "NotOwned", message));
         };
         let changes = seen.deleted().chain(self.created(cx, &zone));
-        common::change(cx.aws, &zone.id, changes).await
+        let change = common::change(cx.aws, &zone.id, changes).await?;
+        cx.aws.record_changes.lock().await.insert(cx.id().to_owned(), change);
+        Ok(())
     }
 
     async fn delete(cx: &Cx<'_>, _: &Live<Self>) -> Result<(), OpError> {
         match Seen::again(cx).await? {
-            Some((zone, seen)) => common::change(cx.aws, &zone.id, seen.deleted()).await,
+            Some((zone, seen)) => common::change(cx.aws, &zone.id, seen.deleted()).await.map(drop),
             None => Ok(()),
         }
     }

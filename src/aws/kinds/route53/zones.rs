@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize as _;
+
 use super::common::{self, Zone};
 use super::record::Record;
 use crate::aws::clients::retry_read;
@@ -42,10 +44,13 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
 /// The zone of a resource, with each name that it writes there.
 fn names(planned: &Planned<'_>) -> Option<Vec<(String, String)>> {
     let spec = &planned.want?.spec;
-    let zone = spec["zone"].as_str()?.to_owned();
-    let own = spec["name"].as_str().or_else(|| spec["domain"].as_str()).map(str::to_owned);
-    let others = spec["names"].as_array().into_iter().flatten();
-    let all = own.into_iter().chain(others.filter_map(|it| it.as_str().map(str::to_owned)));
+    if planned.address.kind == Record::META.kind {
+        let record = Record::deserialize(spec).ok()?;
+        return Some(vec![(record.zone, record.name)]);
+    }
+    let certificate = Certificate::deserialize(spec).ok()?;
+    let zone = certificate.zone?;
+    let all = certificate.names.into_iter().chain([certificate.domain]);
     Some(all.map(|name| (zone.clone(), name)).collect())
 }
 

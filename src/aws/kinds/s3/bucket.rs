@@ -19,12 +19,13 @@ use aws_sdk_s3::types::{
 use futures::future::{FutureExt, try_join_all};
 use futures::try_join;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, is_elsewhere, is_no_bucket, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -32,6 +33,7 @@ use payctl_engine::model::naming::{NameRule, Shared};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +109,7 @@ pub(crate) struct AccessLog {
 
 impl Resource for Bucket {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "bucket", "bucket").with(flows),
         notes: &[
             "Bucket names are unique across all AWS accounts.",
             "ACLs are off: the bucket's owner owns every object.",
@@ -131,6 +134,7 @@ impl Resource for Bucket {
             ("MalformedPolicy", "principal"),
             ("InvalidTargetBucketForLogging", "does not exist"),
         ],
+        check: Some(Asked::of("it can be reached")),
         permits: &[
             Permit::look(&["s3:ListAllMyBuckets"], &["*"]),
             Permit::look(
@@ -182,6 +186,7 @@ impl Resource for Bucket {
                 ],
                 &["s3:::{name}/*"],
             ),
+            Permit::check(&["s3:ListBucket"], &["s3:::{name}"]),
         ],
         names: Some(NameRule {
             shared: Shared::World,
@@ -328,6 +333,14 @@ impl Resource for Bucket {
         empty::empty(cx.aws, &live.id).await.or_gone()?;
         let send = cx.aws.s3.delete_bucket().bucket(&live.id).send();
         send.await.map_err(op("DeleteBucket")).or_gone().map(drop)
+    }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let send = cx.aws.s3.head_bucket().bucket(&live.id).send();
+        Ok(match send.await.map_err(op("HeadBucket")).or_gone()? {
+            Some(_) => Verdict::passed(),
+            None => Verdict::Failed("it does not exist any more".into()),
+        })
     }
 }
 
@@ -496,4 +509,9 @@ fn is_reserved(name: &str) -> bool {
     let suffixes = ["-s3alias", "--ol-s3", "--x-s3", "--table-s3"];
     prefixes.iter().any(|prefix| name.starts_with(prefix))
         || suffixes.iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// The records of its requests.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/access_log/bucket", "access log").into_iter().map(Flow::implied).collect()
 }

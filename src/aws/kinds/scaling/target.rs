@@ -20,6 +20,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -63,6 +64,7 @@ const NAMESPACES: [ServiceNamespace; 2] = [ServiceNamespace::Ecs, ServiceNamespa
 
 impl Resource for Target {
     const META: Meta = Meta {
+        drawn: Drawn::badge("scale", "scaling rule", &["resource"]),
         notes: &[
             "A registration moves the number of tasks, or of provisioned calls, into the bounds at \
              once.",

@@ -21,6 +21,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, is_undecryptable, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -64,6 +65,7 @@ const FIELDS: [&str; 5] = [ENGINE, HOST, PORT, DATABASE, CLUSTER];
 
 impl Resource for Attachment {
     const META: Meta = Meta {
+        drawn: Drawn::badge("link", "attachment", &["secret"]).with(flows),
         notes: &[
             "payctl records the written fields in tags of the secret. A plan reads only these, so \
              it does not need permission to read the value, but it does not see if others removed \
@@ -379,6 +381,11 @@ fn token_for(cx: &Cx<'_>, after: &str, fields: &Map<String, Value>) -> String {
     let parts: [&str; 7] = [account, region, project, env, &address, after, &ours];
     let digest = Sha256::digest(parts.join("\n"));
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The database whose credentials the secret holds.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/cluster", "credentials")
 }
 
 #[cfg(test)]

@@ -9,20 +9,24 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::primitives::{DateTime, DateTimeFormat as Format};
 use aws_sdk_secretsmanager::types::RotationRulesType;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::secret::{Secret, described, from_tags, listed};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow, schedule};
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// The rotation of a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +45,9 @@ pub(crate) struct Rotation {
 /// Tells the id of a rotation from that of its secret.
 const SUFFIX: &str = "#rotation";
 
+/// How many seconds late a rotation may be: AWS may begin it until the end of its day.
+const GRACE: i64 = 86_400;
+
 /// A schedule of so many days.
 pub(crate) fn every(days: u32) -> String {
     format!("rate({days} day{})", if days == 1 { "" } else { "s" })
@@ -48,6 +55,7 @@ pub(crate) fn every(days: u32) -> String {
 
 impl Resource for Rotation {
     const META: Meta = Meta {
+        drawn: Drawn::badge("trigger", "rotation", &["secret"]).with(flows),
         notes: &[
             "AWS rotates the password only on the schedule, not when the rotation is set up. It \
              tests the function at once but does not wait for the result: watch the function's \
@@ -68,6 +76,7 @@ impl Resource for Rotation {
             ("InvalidRequestException", "previous rotation"),
             ("InvalidRequestException", "Previous rotation"),
         ],
+        check: Some(Asked::of("the secret was rotated in time")),
         permits: &[
             Permit::look(&["secretsmanager:ListSecrets"], &["*"]),
             Permit::look(
@@ -150,6 +159,21 @@ impl Resource for Rotation {
         let call = cx.aws.secretsmanager.cancel_rotate_secret().secret_id(secret_of(&live.id));
         call.send().await.map_err(op("CancelRotateSecret")).or_gone().map(drop)
     }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        let secret = described(cx.aws, None, secret_of(&live.id)).await?;
+        let due = secret.and_then(|secret| secret.next_rotation_date);
+        let Some(due) = due else {
+            return Ok(Verdict::NotRun("AWS does not say when the next rotation is due".into()));
+        };
+        let now = DateTime::from(cx.aws.now());
+        let day = due.fmt(Format::DateTime).unwrap_or_default();
+        Ok(if now.secs() > due.secs() + GRACE {
+            Verdict::Failed(format!("the rotation that was due by {day} did not happen"))
+        } else {
+            Verdict::Passed(format!("the next rotation is due by {day}"))
+        })
+    }
 }
 
 impl Rotation {
@@ -211,6 +235,12 @@ fn to_live(secret: DescribeSecretOutput) -> Option<Live<Rotation>> {
         tags: Tags::new(),
         phase: Phase::Ready,
     })
+}
+
+/// When the secret calls its function.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let when = spec.get("schedule").and_then(Value::as_str).map(schedule).unwrap_or_default();
+    Flow::out(spec, "/function", &when)
 }
 
 #[cfg(test)]

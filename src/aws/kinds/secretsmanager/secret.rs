@@ -20,6 +20,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::kinds::kms::key::{DEFAULT_RECOVERY, TAG_RECOVERY};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -80,6 +81,7 @@ pub(crate) struct Generate {
 
 impl Resource for Secret {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Data, "secret", "secret"),
         notes: &[
             "payctl generates the value at creation and never compares it: rotation changes it, \
              and the attachment of a database adds fields.",

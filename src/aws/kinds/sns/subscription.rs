@@ -20,11 +20,13 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, End, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +66,7 @@ const PENDING: &str = "pending:";
 
 impl Resource for Subscription {
     const META: Meta = Meta {
+        drawn: Drawn::badge("mail", "subscription", &["topic"]).with(flows),
         notes: &[
             "E-mail and HTTPS endpoints must confirm. Until then payctl counts the subscription \
              as present, and does not subscribe again.",
@@ -78,6 +81,7 @@ impl Resource for Subscription {
         listed_after_delete: true,
         deadline: Duration::from_secs(180),
         read_lag: Duration::from_secs(30),
+        check: Some(Asked::at_aws("it is confirmed", "mailboxes")),
         permits: &[
             Permit::look(
                 &["sns:GetSubscriptionAttributes", "sns:ListSubscriptions", "sns:ListTopics"],
@@ -195,6 +199,13 @@ impl Resource for Subscription {
         }
         let send = cx.aws.sns.unsubscribe().subscription_arn(&live.id).send();
         send.await.map_err(op("Unsubscribe")).or_gone().map(drop)
+    }
+
+    async fn check(_: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        Ok(match Pending::parse(&live.id) {
+            Some(_) => Verdict::Failed("it waits for its receiver to confirm it".into()),
+            None => Verdict::passed(),
+        })
     }
 }
 
@@ -374,6 +385,16 @@ impl Subscription {
         }
         changes
     }
+}
+
+/// Who is told: a resource, or somebody outside.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let protocol = spec.get("protocol").and_then(Value::as_str).unwrap_or_default();
+    let inside = Flow::out(spec, "/endpoint", "messages");
+    let outside = spec.get("endpoint").and_then(Value::as_str);
+    let outside =
+        outside.map(|to| Flow::new(End::Here, End::Outside("people", to.to_owned()), protocol));
+    inside.into_iter().chain(outside).collect()
 }
 
 #[cfg(test)]

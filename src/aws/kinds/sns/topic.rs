@@ -17,6 +17,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -46,6 +47,7 @@ const POLICY: &str = "Policy";
 
 impl Resource for Topic {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Messages, "topic", "topic"),
         notes: &[
             "Without a policy in the config, the topic has AWS's default policy, which allows \
              this account.",

@@ -9,14 +9,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use aws_sdk_cloudwatch::types::{Dimension, Statistic};
 use aws_sdk_sqs::types::QueueAttributeName as Key;
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::document::Document;
+use payctl_engine::model::drawn::{Drawn, Flow, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -25,6 +28,10 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::size::{SizeLimit, statements};
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_engine::model::verdict::{Asked, Verdict};
+
+/// How far back the last word of CloudWatch counts.
+const RECENT: Duration = Duration::from_secs(900);
 
 /// A queue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +84,7 @@ pub(crate) struct Redrive {
 
 impl Resource for Queue {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Messages, "queue", "queue").with(flows),
         notes: &[
             "The name of a deleted queue is free after 60 seconds; payctl waits for it.",
             "Changes take effect within 60 seconds, a change of the retention within 15 minutes.",
@@ -98,6 +106,7 @@ impl Resource for Queue {
             ("InvalidAttributeValue", "Dead letter target"),
             ("InvalidParameterValueException", "Dead letter target"),
         ],
+        check: Some(Asked::of("no message is dead, and none has waited for long")),
         permits: &[
             Permit::look(&["sqs:ListQueues"], &["*"]),
             Permit::look(&["sqs:GetQueueAttributes", "sqs:ListQueueTags"], &["sqs:{here}:{seen}"]),
@@ -105,6 +114,7 @@ impl Resource for Queue {
             Permit::set(&["sqs:SetQueueAttributes", "sqs:TagQueue"], &["sqs:{here}:{name}"]),
             Permit::change(&["sqs:UntagQueue"], &["sqs:{here}:{name}"]),
             Permit::delete(&["sqs:DeleteQueue"], &["sqs:{here}:{name}"]),
+            Permit::check(&["cloudwatch:GetMetricStatistics"], &["*"]),
         ],
         names: Some(NameRule::new(
             "queue",
@@ -246,28 +256,95 @@ impl Resource for Queue {
         let send = cx.aws.sqs.delete_queue().queue_url(&live.id).send();
         send.await.map_err(op("DeleteQueue")).or_gone().map(drop)
     }
+
+    async fn check(cx: &Cx<'_>, live: &Live<Self>) -> Result<Verdict, OpError> {
+        if let Some(Redrive { target, .. }) = &live.spec.redrive {
+            let name = target.known().rsplit(':').next().unwrap_or_default();
+            let place = live.id.rsplit_once('/').map_or("", |(place, _)| place);
+            match messages(cx.aws, &format!("{place}/{name}")).await? {
+                Some(0) => {}
+                Some(dead) => {
+                    let why = format!("its dead-letter queue {name} holds {}", counted(dead));
+                    return Ok(Verdict::Failed(why));
+                }
+                None => {
+                    let why = format!("its dead-letter queue {name} does not exist");
+                    return Ok(Verdict::Failed(why));
+                }
+            }
+        }
+        let Some(waiting) = messages(cx.aws, &live.id).await? else {
+            return Ok(Verdict::Failed("it does not exist any more".into()));
+        };
+        if waiting == 0 {
+            return Ok(Verdict::passed());
+        }
+        Ok(waited(waiting, oldest(cx.aws, &live.spec.name).await?, live.spec.longest_wait()))
+    }
+}
+
+/// How many messages a queue holds that may be received now; `None` without the queue.
+async fn messages(aws: &Aws, url: &str) -> Result<Option<u64>, OpError> {
+    let key = Key::ApproximateNumberOfMessages;
+    let call = aws.sqs.get_queue_attributes().queue_url(url).attribute_names(key.clone());
+    let answer = call.send().await.map_err(op("GetQueueAttributes")).or_gone()?;
+    let count = |all: HashMap<Key, String>| all.get(&key)?.parse().ok();
+    Ok(answer.map(|answer| answer.attributes.and_then(count).unwrap_or_default()))
+}
+
+fn counted(messages: u64) -> String {
+    format!("{messages} message{}", if messages == 1 { "" } else { "s" })
+}
+
+/// Whether waiting messages, the oldest of them of this age in seconds, are stuck.
+fn waited(waiting: u64, age: Option<u64>, limit: u64) -> Verdict {
+    let waiting = counted(waiting);
+    match age {
+        Some(age) if age > limit => Verdict::Failed(format!(
+            "it holds {waiting}, the oldest for {age} s; at most {limit} s is normal"
+        )),
+        Some(age) => Verdict::Passed(format!("it holds {waiting}, the oldest for {age} s")),
+        None => Verdict::NotRun(format!(
+            "it holds {waiting}, and CloudWatch does not say yet for how long"
+        )),
+    }
+}
+
+/// For how many seconds the oldest message has waited, as CloudWatch last heard of it.
+async fn oldest(aws: &Aws, name: &str) -> Result<Option<u64>, OpError> {
+    let now = aws.now();
+    let call = aws.cloudwatch.get_metric_statistics().namespace("AWS/SQS");
+    let call = call.metric_name("ApproximateAgeOfOldestMessage").period(60);
+    let answer = call
+        .dimensions(Dimension::builder().name("QueueName").value(name).build())
+        .statistics(Statistic::Maximum)
+        .start_time((now - RECENT).into())
+        .end_time(now.into())
+        .send()
+        .await
+        .map_err(op("GetMetricStatistics"))?;
+    let points = answer.datapoints.unwrap_or_default().into_iter();
+    let last = points.max_by_key(|point| point.timestamp.map(|time| time.secs()));
+    let age = last.and_then(|last| Duration::try_from_secs_f64(last.maximum?).ok());
+    Ok(age.map(|age| age.as_secs()))
 }
 
 fn name_in(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
-fn arn_of(aws: &crate::aws::clients::Aws, name: &str) -> String {
+fn arn_of(aws: &Aws, name: &str) -> String {
     let Scope { partition, region, account, .. } = &aws.scope;
     format!("arn:{partition}:sqs:{region}:{account}:{name}")
 }
 
-async fn tags_of(aws: &crate::aws::clients::Aws, url: &str) -> Result<Option<Tags>, OpError> {
+async fn tags_of(aws: &Aws, url: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.sqs.list_queue_tags().queue_url(url).send();
     let answer = send.await.map_err(op("ListQueueTags")).or_gone()?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
-async fn describe(
-    aws: &crate::aws::clients::Aws,
-    url: &str,
-    tags: Tags,
-) -> Result<Option<Live<Queue>>, OpError> {
+async fn describe(aws: &Aws, url: &str, tags: Tags) -> Result<Option<Live<Queue>>, OpError> {
     let call = aws.sqs.get_queue_attributes().queue_url(url).attribute_names(Key::All);
     let Some(answer) = call.send().await.map_err(op("GetQueueAttributes")).or_gone()? else {
         return Ok(None);
@@ -289,6 +366,12 @@ async fn describe(
 }
 
 impl Queue {
+    /// For how many seconds a message may wait: those of its delay and of two attempts, and 15 minutes.
+    fn longest_wait(&self) -> u64 {
+        let seconds = |value: Option<u32>| u64::from(value.unwrap_or_default());
+        seconds(self.delay) + 2 * seconds(self.visibility_timeout) + 900
+    }
+
     fn to_attributes(&self) -> HashMap<Key, String> {
         let mut attributes = HashMap::new();
         let mut number = |key, value: Option<u32>| {
@@ -373,6 +456,13 @@ fn redrive(text: &str) -> Option<Redrive> {
     })
 }
 
+/// Where messages go that nobody could handle.
+fn flows(spec: &Value) -> Vec<Flow> {
+    let tries = spec.pointer("/redrive/max_receives").and_then(Value::as_u64);
+    let label = tries.map(|tries| format!("dead letters after {tries} tries")).unwrap_or_default();
+    Flow::out(spec, "/redrive/target", &label)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -404,6 +494,17 @@ mod tests {
         assert_eq!(own.attributes_after(&own).get(&Key::KmsMasterKeyId), None);
         assert_eq!(own.attributes_after(&keyed)[&Key::KmsMasterKeyId], "");
         assert_eq!(keyed.attributes_after(&own)[&Key::KmsMasterKeyId], "alias/a");
+    }
+
+    #[test]
+    fn a_message_that_waits_longer_than_two_attempts_is_stuck() {
+        let queue = Queue { delay: Some(5), ..Queue::sample() };
+        let limit = queue.longest_wait();
+        assert_eq!(limit, 5 + 2 * 60 + 900);
+        assert!(waited(2, Some(limit + 1), limit).is_failed());
+        let seen = Verdict::Passed("it holds 1 message, the oldest for 9 s".into());
+        assert_eq!(waited(1, Some(9), limit), seen);
+        assert!(matches!(waited(1, None, limit), Verdict::NotRun(_)));
     }
 
     #[test]

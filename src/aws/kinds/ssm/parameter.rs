@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
+use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -39,6 +40,7 @@ pub(crate) struct Parameter {
 
 impl Resource for Parameter {
     const META: Meta = Meta {
+        drawn: Drawn::badge("parameter", "parameter", &["value"]),
         notes: &[
             "Every change of the value creates a version; AWS keeps the last 100.",
             "A value has at most 4096 characters and cannot contain `{{`.",

@@ -9,12 +9,14 @@ use std::time::Duration;
 use aws_sdk_wafv2::types::ResourceType;
 use futures::future::{join3, try_join_all};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::web_acl::{self, WebAcl};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -47,6 +49,7 @@ const SLOT: &str = "/acl";
 
 impl Resource for Association {
     const META: Meta = Meta {
+        drawn: Drawn::badge("link", "association", &["acl"]).with(flows),
         notes: &[
             "WAF may not find a new load balancer or stage for a while; payctl waits up to ten \
              minutes.",
@@ -250,4 +253,9 @@ fn to_live(acl: &str, resource: &str) -> Live<Association> {
         tags: Tags::new(),
         phase: Phase::Ready,
     }
+}
+
+/// What the web ACL filters the requests of.
+fn flows(spec: &Value) -> Vec<Flow> {
+    Flow::out(spec, "/resource", "filters")
 }

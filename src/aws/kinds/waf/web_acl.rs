@@ -18,6 +18,7 @@ use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::firewalls::Verdict;
 use payctl_engine::model::address::Address;
+use payctl_engine::model::drawn::{Drawn, Lane};
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Replace};
@@ -138,6 +139,7 @@ pub(crate) enum Part {
 
 impl Resource for WebAcl {
     const META: Meta = Meta {
+        drawn: Drawn::a_box(Lane::Entry, "firewall", "firewall"),
         notes: &[
             "payctl keeps rules that Shield Advanced or Firewall Manager added to the ACL, and \
              removes all other rules that the config does not name.",

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{World, alarm, ask, monitoring};
+use super::super::metrics::measure;
+use super::{REGION, World, alarm, ask, monitoring};
 
 fn described(world: &mut World) -> Value {
     monitoring(world, "DescribeAlarms", json!({})).unwrap()["MetricAlarms"][0].clone()
@@ -16,7 +17,7 @@ fn set(world: &mut World, value: &str, reason: &str) -> Result<Value, String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_alarm_is_in_the_state_that_was_set() {
+async fn an_alarm_is_in_the_state_that_was_set_until_it_is_evaluated() {
     let mut world = World::default();
     monitoring(&mut world, "PutMetricAlarm", alarm(json!({}))).unwrap();
     let first = described(&mut world);
@@ -29,7 +30,7 @@ async fn an_alarm_is_in_the_state_that_was_set() {
         [&json!("ALARM"), &json!("testing alarm")]
     );
     assert_ne!(rings["StateTransitionedTimestamp"], first["StateTransitionedTimestamp"]);
-    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::advance(Duration::from_secs(50)).await;
     set(&mut world, "ALARM", "still").unwrap();
     let still = described(&mut world);
     assert_eq!(still["StateTransitionedTimestamp"], rings["StateTransitionedTimestamp"]);
@@ -56,6 +57,61 @@ async fn an_alarm_is_in_the_state_that_was_set() {
     let oldest = history(&mut world, json!({ "ScanBy": "TimestampAscending" }));
     assert_eq!(oldest[0]["HistorySummary"], "Alarm \"a\" created");
     assert_eq!(oldest.len(), 3);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(described(&mut world)["StateValue"], "INSUFFICIENT_DATA");
+}
+
+#[tokio::test(start_paused = true)]
+async fn alarms_follow_their_metrics() {
+    let mut world = World::default();
+    let name = |change: Value| {
+        let mut input = alarm(json!({ "Threshold": 5.0 }));
+        input.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        input
+    };
+    let quiet = name(json!({ "TreatMissingData": "notBreaching", "EvaluationPeriods": 1 }));
+    monitoring(&mut world, "PutMetricAlarm", quiet.clone()).unwrap();
+    let first = described(&mut world);
+    assert_eq!(first["StateValue"], "OK");
+    let reason = first["StateReason"].as_str().unwrap();
+    assert!(reason.starts_with("Threshold Crossed: no datapoints were received"), "{reason}");
+    let put = |world: &mut World, value: f64| {
+        let data = json!([{ "MetricName": quiet["MetricName"], "Value": value,
+            "Dimensions": quiet["Dimensions"] }]);
+        let namespace = quiet["Namespace"].as_str().unwrap();
+        let input = json!({ "Namespace": namespace, "MetricData": data });
+        let now = world.base.now();
+        measure(&mut world.cloudwatch, REGION, &input, now).unwrap();
+    };
+    put(&mut world, 9.0);
+    let period = quiet["Period"].as_u64().unwrap();
+    tokio::time::advance(Duration::from_secs(period + 60)).await;
+    let rings = described(&mut world);
+    assert_eq!(rings["StateValue"], "ALARM");
+    let reason = rings["StateReason"].as_str().unwrap();
+    assert!(reason.contains("[9.0 (") && reason.ends_with("the threshold (5.0)."), "{reason}");
+    // The value is out of its periods.
+    tokio::time::advance(Duration::from_secs(period * 4)).await;
+    assert_eq!(described(&mut world)["StateValue"], "OK");
+    let history = monitoring(&mut world, "DescribeAlarmHistory", json!({})).unwrap();
+    let items = history["AlarmHistoryItems"].as_array().unwrap();
+    let said: Vec<_> = items.iter().map(|item| item["HistorySummary"].as_str().unwrap()).collect();
+    assert_eq!(
+        said,
+        [
+            "Alarm updated from ALARM to OK",
+            "Alarm updated from OK to ALARM",
+            "Alarm updated from INSUFFICIENT_DATA to OK",
+            "Alarm \"a\" created",
+        ]
+    );
+    // A strict sandbox takes a minute until the first evaluation.
+    world.base.strict = true;
+    monitoring(&mut world, "DeleteAlarms", json!({ "AlarmNames": ["a"] })).unwrap();
+    monitoring(&mut world, "PutMetricAlarm", quiet).unwrap();
+    assert_eq!(described(&mut world)["StateValue"], "INSUFFICIENT_DATA");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(described(&mut world)["StateValue"], "OK");
 }
 
 #[test]

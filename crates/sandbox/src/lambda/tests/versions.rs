@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::Answer;
-use super::{REGION, World, ask, code, function, lambda, refusal, with_function, with_role, zip};
+use super::{
+    REGION, World, ask, code, function, lambda, make_role, refusal, with_function, with_role, zip,
+};
 
 fn arn(rest: &str) -> String {
     format!("arn:aws:lambda:{REGION}:000000000000:function:{rest}")
@@ -349,6 +351,89 @@ fn provisioned_concurrency_is_for_published_versions_and_once_for_each() {
     let listed = json!({ "FunctionName": "f" });
     let listed = lambda(&mut world, "ListProvisionedConcurrencyConfigs", listed).unwrap();
     assert_eq!(listed["ProvisionedConcurrencyConfigs"], json!([]));
+}
+
+#[test]
+fn two_aliases_of_one_version_do_not_both_have_provisioned_concurrency() {
+    let mut world = with_versions();
+    for (name, version) in [("live", "1"), ("same", "1"), ("next", "2")] {
+        alias(&mut world, name, version, json!({})).unwrap();
+    }
+    provision(&mut world, "live", 1).unwrap();
+    provision(&mut world, "next", 1).unwrap();
+    let words = "on an already Provisioned version";
+    let refused = provision(&mut world, "same", 1).unwrap_err();
+    assert_eq!((refused.status, refused.code.as_str()), (409, "ResourceConflictException"));
+    assert!(refused.message.ends_with(words), "{}", refused.message);
+    let moved = json!({ "FunctionName": "f", "Name": "next", "FunctionVersion": "1" });
+    assert!(refusal(&mut world, "UpdateAlias", moved).2.ends_with(words));
+    lambda(&mut world, "DeleteProvisionedConcurrencyConfig", about("live")).unwrap();
+    provision(&mut world, "same", 1).unwrap();
+}
+
+#[test]
+fn an_alias_with_two_versions_keeps_its_provisioned_concurrency_as_it_is() {
+    let mut world = with_versions();
+    alias(&mut world, "live", "1", json!({})).unwrap();
+    provision(&mut world, "live", 1).unwrap();
+    let routed = |weights: Value| {
+        json!({ "FunctionName": "f", "Name": "live", "RoutingConfig":
+            { "AdditionalVersionWeights": weights } })
+    };
+    lambda(&mut world, "UpdateAlias", routed(json!({ "2": 0.0 }))).unwrap();
+    let refused = provision(&mut world, "live", 2).unwrap_err();
+    let words = "Alias with weights can not be used with Provisioned Concurrency";
+    assert_eq!((refused.status, refused.message.as_str()), (400, words));
+    lambda(&mut world, "UpdateAlias", routed(json!({}))).unwrap();
+    provision(&mut world, "live", 2).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_stay_at_the_old_version_until_the_new_one_is_provisioned() {
+    let mut world = with_versions();
+    alias(&mut world, "live", "1", json!({})).unwrap();
+    provision(&mut world, "live", 1).unwrap();
+    world.base.strict = true;
+    let moved = json!({ "FunctionName": "f", "Name": "live", "FunctionVersion": "2" });
+    let weights = |alias: Value| alias["RoutingConfig"]["AdditionalVersionWeights"].clone();
+    let moved = lambda(&mut world, "UpdateAlias", moved).unwrap();
+    assert_eq!(weights(moved), json!({ "1": 1.0 }));
+    let status = |world: &mut World| {
+        let read = lambda(world, "GetProvisionedConcurrencyConfig", about("live")).unwrap();
+        read["Status"].clone()
+    };
+    assert_eq!(status(&mut world), "IN_PROGRESS");
+    let refused = refusal(&mut world, "DeleteFunction", about("1")).2;
+    assert!(refused.starts_with("Unable to delete version"), "{refused}");
+    assert!(provision(&mut world, "live", 2).unwrap_err().message.starts_with("Alias with"));
+    tokio::time::advance(Duration::from_secs(91)).await;
+    assert_eq!(status(&mut world), "READY");
+    let name = json!({ "FunctionName": "f", "Name": "live" });
+    assert_eq!(weights(lambda(&mut world, "GetAlias", name).unwrap()), Value::Null);
+    lambda(&mut world, "DeleteFunction", about("1")).unwrap();
+}
+
+#[test]
+fn two_versions_share_calls_only_with_the_same_role_and_dead_letter_target() {
+    let mut world = with_versions();
+    let queue = json!({ "QueueName": "dead" });
+    ask(&mut world, "sqs", "CreateQueue", queue).unwrap();
+    let target = json!({ "TargetArn": "arn:aws:sqs:us-east-1:000000000000:dead" });
+    let change = json!({ "FunctionName": "f", "DeadLetterConfig": target });
+    lambda(&mut world, "UpdateFunctionConfiguration", change).unwrap();
+    publish(&mut world, json!({})).unwrap();
+    let refused = alias(&mut world, "live", "1", json!({ "3": 0.0 })).unwrap_err();
+    assert_eq!((refused.status, refused.code.as_str()), (400, "InvalidParameterValueException"));
+    assert!(refused.message.ends_with("the same dead letter configuration"));
+    make_role(&mut world, "other");
+    let change = json!({ "FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/other" });
+    lambda(&mut world, "UpdateFunctionConfiguration", change).unwrap();
+    publish(&mut world, json!({})).unwrap();
+    alias(&mut world, "live", "1", json!({ "2": 0.5 })).unwrap();
+    let update = json!({ "FunctionName": "f", "Name": "live", "FunctionVersion": "3",
+        "RoutingConfig": { "AdditionalVersionWeights": { "4": 0.0 } } });
+    let refused = refusal(&mut world, "UpdateAlias", update).2;
+    assert_eq!(refused, "Specified versions must be associated with the same execution role");
 }
 
 #[test]

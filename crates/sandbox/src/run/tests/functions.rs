@@ -347,9 +347,22 @@ async fn shipped_functions_work_with_the_stand_in_for_boto3() {
     shipped_functions_work(Runner::of("python3", &["-S"])).await;
 }
 
+/// Where there is a boto3, functions get it, and otherwise its stand-in. `tests/it/cli_serve.rs` demands a
+/// real one.
 #[tokio::test]
-async fn shipped_functions_work_with_the_boto3_of_this_machine_if_there_is_one() {
-    shipped_functions_work(Runner::default()).await;
+async fn shipped_functions_work_with_the_boto3_of_this_machine() {
+    let mut python = std::process::Command::new("python3");
+    let has = python.args(["-c", "import boto3, botocore"]).output().unwrap().status.success();
+    let sandbox = Sandbox::in_memory();
+    let code = "import boto3\n\
+        def handler(event, context):\n\
+        \x20   return boto3.__file__\n";
+    with_function(&sandbox, "where", code);
+    let place = answer(&sandbox, "where", json!({})).await;
+    assert_eq!(!place.as_str().unwrap().contains("stand_in"), has, "{place}");
+    if has {
+        shipped_functions_work(Runner::default()).await;
+    }
 }
 
 #[tokio::test]

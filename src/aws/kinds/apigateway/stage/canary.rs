@@ -39,29 +39,46 @@ pub(super) fn moved(want: &Value, live: &Value) -> Option<Value> {
     Some(moved)
 }
 
-/// What a plan says of a canary that a shift moves.
+/// What a plan says of a canary.
 pub(super) fn under_way(want: &Value, live: &Value) -> Option<Remark> {
-    let shift = want.get("shift").and_then(Value::as_str)?;
     let percent = live.get("canary")?.get("percent")?.as_f64()?;
+    let Some(shift) = want.get("shift").and_then(Value::as_str) else {
+        return is_divided(percent).then(|| {
+            (
+                format!("its canary gets {percent}% of the requests; payctl does not change that"),
+                "payctl deploys to the stage only after all requests go to one deployment"
+                    .to_owned(),
+            )
+        });
+    };
     Some((
         format!("its canary gets {percent}% of the requests, by the shift `{shift}`"),
         format!("an apply leaves that alone; payctl shift {shift} moves the requests"),
     ))
 }
 
-/// Refuses another deployment while requests are divided for a shift, or a run moves them.
+/// Whether the stage and its canary both get requests.
+fn is_divided(percent: f64) -> bool {
+    percent > 0.0 && percent < 100.0
+}
+
+/// Refuses another deployment while requests are divided, or a run of a shift moves them.
 pub(super) fn unclaimed(
     shift: Option<&str>,
     tags: &Tags,
     stage: Option<&GetStageOutput>,
 ) -> Result<(), OpError> {
-    let Some(shift) = shift else { return Ok(()) };
-    moved::unclaimed("UpdateStage", tags.get(TAG_SHIFT))?;
+    if shift.is_some() {
+        moved::unclaimed("UpdateStage", tags.get(TAG_SHIFT))?;
+    }
     match canary(stage).map(CanarySettings::percent_traffic) {
-        Some(percent) if percent > 0.0 && percent < 100.0 => {
+        Some(percent) if is_divided(percent) => {
+            let end = match shift {
+                Some(shift) => format!("end the shift `{shift}`, or take it back"),
+                None => "end that".to_owned(),
+            };
             let message = format!(
-                "the stage divides its requests: its canary gets {percent}%; end the shift `{shift}`, \
-                 or take it back, and apply again"
+                "the stage divides its requests: its canary gets {percent}%; {end}, and apply again"
             );
             Err(OpError::new("UpdateStage", ErrorClass::Invalid, "Divided", message))
         }
@@ -75,7 +92,7 @@ fn canary(stage: Option<&GetStageOutput>) -> Option<&CanarySettings> {
 
 /// The patches that deploy, in one call. For a shift the canary gets the deployment, without any
 /// requests; whatever gets all requests becomes the deployment of the stage first. Otherwise the stage
-/// gets it, and a canary that a shift left behind goes.
+/// gets it, after a canary that a shift left behind has gone.
 pub(super) fn deploy(
     for_shift: bool,
     deployment: String,
@@ -90,9 +107,8 @@ pub(super) fn deploy(
         patches.push(replace(CANARY, deployment));
         patches.push(replace(PERCENT, "0"));
     } else {
+        patches.extend(percent.map(|_| remove("/canarySettings")));
         patches.push(replace(DEPLOYMENT, deployment));
-        let is_left = is_all || percent == Some(0.0);
-        patches.extend(is_left.then(|| remove("/canarySettings")));
     }
     patches
 }
@@ -119,8 +135,7 @@ mod tests {
         assert_eq!(paths(true, Some(0.0)), [CANARY, PERCENT]);
         assert_eq!(paths(true, Some(100.0)), [DEPLOYMENT, CANARY, PERCENT]);
         assert_eq!(paths(false, None), [DEPLOYMENT]);
-        assert_eq!(paths(false, Some(100.0)), [DEPLOYMENT, "/canarySettings"]);
-        assert_eq!(paths(false, Some(20.0)), [DEPLOYMENT]);
+        assert_eq!(paths(false, Some(100.0)), ["/canarySettings", DEPLOYMENT]);
     }
 
     #[test]
@@ -139,7 +154,11 @@ mod tests {
         let none = Tags::new();
         assert!(unclaimed(Some("pay"), &none, Some(&stage(0.0))).is_ok());
         assert!(unclaimed(Some("pay"), &none, Some(&stage(100.0))).is_ok());
-        assert!(unclaimed(None, &none, Some(&stage(20.0))).is_ok());
+        let error = unclaimed(None, &none, Some(&stage(20.0))).expect_err("divided by hand");
+        assert!(
+            error.to_string().ends_with("its canary gets 20%; end that, and apply again"),
+            "{error}"
+        );
         let error = unclaimed(Some("pay"), &none, Some(&stage(20.0))).expect_err("divided");
         assert!(error.to_string().contains("its canary gets 20%"), "{error}");
         let tags = Tags::from([(TAG_SHIFT.to_owned(), "pay shift 1 2".to_owned())]);

@@ -6,6 +6,7 @@ use aws_sdk_apigateway::types;
 use aws_sdk_cloudwatchlogs::types::LogGroup;
 use futures::future::try_join;
 
+use super::execution_log::of_canary;
 use super::{AccessLog, Canary, ExecutionLog, Settings, Stage, Throttle, path};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
@@ -92,7 +93,8 @@ pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around
         let group = group.strip_suffix(":*").unwrap_or(&group);
         Some(AccessLog { group: group.into(), format: settings.format.unwrap_or_default() })
     };
-    let group = around.groups.get(&execution_log(api, &name));
+    let log_name = execution_log(api, &name);
+    let log_of = |name: &str| around.groups.get(name).map(ExecutionLog::of);
     let methods = ordered(stage.method_settings).into_iter();
     let variables = ordered(stage.variables).into_iter();
     let scope = &aws.scope;
@@ -114,10 +116,8 @@ pub(super) fn to_live(aws: &Aws, api: &str, stage: types::Stage, around: &Around
             methods: methods.map(|(method, found)| (method, Settings::of(found))).collect(),
             variables: variables.map(|(name, value)| (name, value.into())).collect(),
             tracing: stage.tracing_enabled,
-            execution_log: group.map(|group| ExecutionLog {
-                retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
-                key: group.kms_key_id.clone().filter(|key| !key.is_empty()).map(Text::from),
-            }),
+            execution_log: log_of(&log_name),
+            canary_log: log_of(&of_canary(&log_name)),
             shift: None,
             canary,
         },

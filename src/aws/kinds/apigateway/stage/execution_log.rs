@@ -1,5 +1,6 @@
-//! The log group of a stage's executions.
+//! The log groups of a stage's executions: one of the stage, and one of its canary.
 
+use aws_sdk_cloudwatchlogs::types::LogGroup;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::error::op;
@@ -17,7 +18,20 @@ pub(crate) struct ExecutionLog {
     pub key: Option<Text>,
 }
 
+/// The name of the log group of the canary, from that of its stage.
+pub(super) fn of_canary(name: &str) -> String {
+    format!("{name}/Canary")
+}
+
 impl ExecutionLog {
+    /// A group as it is.
+    pub(super) fn of(group: &LogGroup) -> Self {
+        Self {
+            retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
+            key: group.kms_key_id.clone().filter(|key| !key.is_empty()).map(Text::from),
+        }
+    }
+
     /// Creates the group, or changes what differs.
     pub(super) async fn put(
         &self,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_elasticloadbalancingv2::types::Action as AwsAction;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -54,12 +55,25 @@ pub(in crate::aws::kinds::elb) fn under_way(want: &Value, live: &Value) -> Optio
     })
 }
 
-/// The action to send: the wanted one, with the live weights if somebody else moves them.
-pub(in crate::aws::kinds::elb) fn action(
+/// The actions to send; none if the live one stays. Refuses another one while a run of a shift moves its
+/// traffic.
+pub(in crate::aws::kinds::elb) fn sent(
+    op: &'static str,
     mover: Option<&Mover>,
     want: &Action,
     live: &Action,
-) -> Action {
+    tags: &Tags,
+) -> Result<Option<Vec<AwsAction>>, OpError> {
+    let action = action(mover, want, live);
+    if action == *live {
+        return Ok(None);
+    }
+    unclaimed(op, mover, tags)?;
+    Ok(Some(vec![action.to_aws()]))
+}
+
+/// The wanted action, with the live weights if somebody else moves them.
+fn action(mover: Option<&Mover>, want: &Action, live: &Action) -> Action {
     match (mover, want, live) {
         (Some(_), Action::Forward(want), Action::Forward(live)) => {
             Action::Forward(want.with_weights_of(live))
@@ -69,11 +83,7 @@ pub(in crate::aws::kinds::elb) fn action(
 }
 
 /// Refuses to change the target groups of an action while a run of a shift moves its traffic.
-pub(in crate::aws::kinds::elb) fn unclaimed(
-    op: &'static str,
-    mover: Option<&Mover>,
-    tags: &Tags,
-) -> Result<(), OpError> {
+fn unclaimed(op: &'static str, mover: Option<&Mover>, tags: &Tags) -> Result<(), OpError> {
     match mover {
         Some(Mover::Shift(_)) => moved::unclaimed(op, tags.get(TAG_SHIFT)),
         Some(Mover::Service(_)) | None => Ok(()),
@@ -111,7 +121,8 @@ impl Forward {
     }
 }
 
-fn mover(spec: &Value) -> Option<Mover> {
+/// Who moves the weights of a wanted action.
+pub(in crate::aws::kinds::elb) fn mover(spec: &Value) -> Option<Mover> {
     Mover::deserialize(spec.get("moved_by")?).ok()
 }
 

@@ -59,10 +59,16 @@ pub(super) fn moved(want: &Value, live: &Value) -> Option<Value> {
     let mut moved = without("hold", &without("shift", want, live)?, live)?;
     let candidate = live.get("candidate").filter(|candidate| !candidate.is_null());
     let waits = candidate.is_some() && want.get("release") == candidate;
-    if holds || waits {
+    if holds && is_published(live) || waits {
         moved["release"] = live.get("release")?.clone();
     }
     Some(moved)
+}
+
+/// Whether an alias names a version. There is nothing to hold, and nothing to share calls with, in an alias of the
+/// unpublished code.
+pub(crate) fn is_published(live: &Value) -> bool {
+    live.pointer("/release/code").and_then(Value::as_str).is_some_and(|code| !code.is_empty())
 }
 
 /// What a plan says of an alias that divides its calls.
