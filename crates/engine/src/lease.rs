@@ -7,15 +7,17 @@
 //! it has seen one version unchanged for the longer `lasts`.
 //!
 //! `record` is what is stored, `decision` what a candidate does next (no clock, no call), `hold` the
-//! loop that does it.
+//! loop that does it. `history` is what is kept of each run.
 
 mod decision;
+mod history;
 mod hold;
 mod record;
 
 use std::time::Duration;
 
 pub use decision::{Call, Candidate, Moment, Next, Reply, Terms};
+pub use history::RunRecord;
 pub use hold::{Event, Lease, LeaseStore, Listener, Unheld, Wrote};
 pub use record::{Holder, Record, Version};
 
@@ -28,11 +30,22 @@ pub const TERMS: Terms = Terms {
     poll: Duration::from_secs(3),
 };
 
+/// The terms in the sandbox, which is on this machine.
+pub const SANDBOX_TERMS: Terms = Terms {
+    beat: Duration::from_secs(1),
+    trust: Duration::from_secs(4),
+    lasts: Duration::from_secs(6),
+    poll: Duration::from_millis(300),
+};
+
 /// How long one call to the store may take; after that its reply counts as lost.
 const CALL: Duration = Duration::from_secs(5);
 
 /// How long a holder that cannot renew its lease waits, without a new step, until it stops.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// How long a run tries to reach the store at first.
+const REACH: Duration = Duration::from_secs(60);
 
 /// How often a release is tried. A lease that is not released expires.
 const RELEASES: usize = 4;

@@ -213,12 +213,13 @@ impl Candidate {
     }
 
     /// What it wants now.
-    pub fn next(&self, now: Moment) -> Next {
+    pub fn next(&mut self, now: Moment) -> Next {
         if let Some((since, long)) = self.pause {
             let passed = now.at_most_since(since);
             if passed < long {
                 return Next::Wait(long - passed);
             }
+            self.pause = None;
         }
         match &self.phase {
             Phase::Waiting { write: Some((record, over)), .. } => {

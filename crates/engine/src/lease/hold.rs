@@ -1,5 +1,6 @@
 //! The loop of a run that wants a lease and holds it. Only here is a clock.
 
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::decision::{Call, Candidate, Moment, Next, Reply, Terms};
 use super::record::{Holder, Record, Version};
-use super::{CALL, PATIENCE, RELEASES};
+use super::{CALL, PATIENCE, REACH, RELEASES};
 use crate::model::error::{ErrorClass, OpError};
 use crate::stop::{Stop, Stopper};
 
@@ -90,7 +91,8 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Waits for the lease until the limit has passed. A first look is always made.
+    /// Waits for the lease until the limit has passed. A first look is always made, and a store that
+    /// does not answer gets a minute.
     pub async fn acquire(
         &self,
         limit: Duration,
@@ -102,10 +104,9 @@ impl<'a> Lease<'a> {
         let mut failed = None;
         let mut is_told = false;
         loop {
-            let took_from =
-                self.candidate().took_from().map(|(from, stolen)| (from.clone(), stolen));
-            if let Some((from, stolen)) = took_from.filter(|_| !std::mem::replace(&mut is_told, true))
-            {
+            let took_from = self.took_from().filter(|_| !is_told);
+            if let Some((from, stolen)) = took_from {
+                is_told = true;
                 listener(Event::Taken { from, stolen });
             }
             if self.is_live() {
@@ -119,12 +120,13 @@ impl<'a> Lease<'a> {
                 listener(Event::Waiting(holder.clone()));
                 waited_for = Some(holder);
             }
-            let has_looked = waited_for.is_some() || failed.is_some();
-            if has_looked && !self.candidate().holds() && began.elapsed() >= limit {
-                return Err(match (waited_for, failed) {
-                    (None, Some(error)) => Unheld::Unusable(error),
-                    (holder, _) => Unheld::TimedOut(holder),
-                });
+            if !self.candidate().holds() {
+                if waited_for.is_some() && began.elapsed() >= limit {
+                    return Err(Unheld::TimedOut(waited_for));
+                }
+                if let Some(error) = failed.take_if(|_| began.elapsed() >= limit.max(REACH)) {
+                    return Err(Unheld::Unusable(error));
+                }
             }
             let next = self.candidate().next(self.now());
             let long = match next {
@@ -148,7 +150,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Renews the lease until this future is dropped. If the lease is lost, it asks for a stop.
-    pub async fn keep(&self, stopper: &Stopper, listener: Listener<'_>) {
+    pub async fn keep(&self, stopper: &Stopper, listener: Listener<'_>) -> Infallible {
         let mut late: Option<Instant> = None;
         loop {
             if let Some(to) = self.lost() {
@@ -213,6 +215,11 @@ impl<'a> Lease<'a> {
     /// The fencing token, while this run holds the lease.
     pub fn token(&self) -> Option<u64> {
         self.candidate().token()
+    }
+
+    /// The run from which it took the lease that it holds, and whether it stole it.
+    pub fn took_from(&self) -> Option<(Holder, bool)> {
+        self.candidate().took_from().map(|(from, is_stolen)| (from.clone(), is_stolen))
     }
 
     fn lost(&self) -> Option<Option<Holder>> {

@@ -10,6 +10,8 @@
 
 mod crashes;
 mod fake;
+mod lease;
+mod lease_model;
 mod looking;
 mod owners;
 mod plans;
