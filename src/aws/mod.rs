@@ -5,6 +5,7 @@ pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
+pub mod leases;
 mod moved;
 mod network;
 mod pace;

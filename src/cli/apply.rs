@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
+use super::lease::{self, Hold};
 use super::session::Session;
 use super::{Context, saved, secret};
 use payctl_engine::plan::{Plan, Purpose};
@@ -21,6 +22,8 @@ pub(super) struct Args {
     /// With --auto-approve: also allow changes that lose data for good
     #[arg(long)]
     allow_data_loss: bool,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -30,7 +33,18 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         None => cx.env()?,
     };
     let session = Session::open(cx, &env).await?;
-    let (purpose, targets) = match &saved {
+    let work = async |hold: &Hold<'_>| change(cx, args, &session, saved.as_ref(), hold).await;
+    lease::under(cx, &session, &args.lease, "apply", work).await
+}
+
+async fn change(
+    cx: &Context,
+    args: &Args,
+    session: &Session,
+    saved: Option<&Plan>,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
+    let (purpose, targets) = match saved {
         Some(saved) => {
             saved::check_place(saved, &session.blueprint.scope)?;
             (saved.purpose, &saved.targets)
@@ -43,7 +57,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey(purpose).await?;
     // payctl compares the file with a new plan and carries out the new plan, never the file.
     let mut plan = session.plan(&snapshot, purpose, targets)?;
-    if let Some(saved) = &saved {
+    if let Some(saved) = saved {
         saved::check(saved, &plan)?;
     }
     session.preflight(&mut plan).await?;
@@ -56,7 +70,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         Purpose::Apply => secret::waiting(cx, &session.blueprint, &snapshot),
         Purpose::Destroy => Vec::new(),
     };
-    let ended = execute(cx, &session, &plan, consent).await;
+    let ended = execute(cx, session, &plan, consent, hold).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))
 }

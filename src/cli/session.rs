@@ -63,9 +63,6 @@ impl Session {
         let connected = aws::facts::connect(&endpoint, &loaded.config.project.0, env).await;
         let (mut aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
         aws.packages = loaded.packages();
-        if !cx.global.sandbox {
-            check_account(&loaded, &aws)?;
-        }
         let known = facts(&aws, zones)?;
         let blueprint = blueprint::build(&loaded, &known);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
@@ -285,6 +282,7 @@ fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> 
     if global.sandbox {
         embed(&mut connection, global)?;
     } else {
+        connection.account = loaded.config.account.as_ref().map(|account| account.0.clone());
         global.wants_no_sandbox()?;
     }
     Ok(connection)
@@ -298,6 +296,10 @@ fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
 
 /// The error of a failed connection, with hints for an endpoint that stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
+    if aws::error::is_other_account(error) {
+        return CliError::new(ErrorKind::User, &error.message)
+            .hinted("choose other credentials with --profile or --assume-role");
+    }
     let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
     let Some(url) = url else {
         return CliError::cloud("connect to AWS", error);
@@ -314,19 +316,6 @@ fn unconnected(connection: &Connection, error: &OpError) -> CliError {
             failed.instead("check that a server listens there, such as `payctl sandbox serve`")
         }
         _ => failed,
-    }
-}
-
-/// Refuses an account that the config does not name.
-fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
-    match &loaded.config.account {
-        Some(wanted) if wanted.0 != aws.scope.account => Err(CliError::new(
-            ErrorKind::User,
-            format!("the credentials are for account {}", aws.scope.account),
-        )
-        .because(format!("the config allows only account {}", wanted.0))
-        .hinted("choose other credentials with --profile or --assume-role")),
-        Some(_) | None => Ok(()),
     }
 }
 

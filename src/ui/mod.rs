@@ -4,6 +4,7 @@
 //! decide anything. Its text is the same with and without colour.
 
 pub mod graph;
+pub mod history;
 pub mod json;
 pub mod kind;
 pub mod looking;
