@@ -8,7 +8,6 @@ use super::clients::{Aws, retry_read};
 use super::provider::AwsProvider;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Owner, Phase};
-use payctl_engine::model::scope::Scope;
 use payctl_engine::provider::Provider as _;
 
 /// The objects of some kinds that some environments own and that AWS is not deleting, by the name of the
@@ -35,6 +34,5 @@ pub async fn find(
 
 /// The cloud as another environment of the project sees it.
 pub fn of(aws: &Aws, env: &str) -> AwsProvider {
-    let scope = Scope { env: env.to_owned(), ..aws.scope.clone() };
-    AwsProvider::new(Aws { scope, ..aws.clone() })
+    AwsProvider::new(aws.of(&aws.scope.project, env))
 }

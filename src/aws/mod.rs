@@ -6,6 +6,7 @@ pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
+pub mod leases;
 pub mod leftovers;
 pub mod lent;
 mod moved;

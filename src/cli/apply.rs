@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
+use super::lease::{self, Hold};
 use super::session::Session;
 use super::{Context, expiry, lenders, saved, secret};
 use payctl_engine::plan::{Plan, Purpose};
@@ -22,6 +23,8 @@ pub(super) struct Args {
     /// With --auto-approve: also allow changes that lose data for good
     #[arg(long)]
     allow_data_loss: bool,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -31,7 +34,18 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         None => cx.env()?,
     };
     let session = Session::open(cx, &env).await?;
-    let (purpose, targets) = match &saved {
+    let work = async |hold: &Hold<'_>| change(cx, args, &session, saved.as_ref(), hold).await;
+    lease::under(cx, &session, &args.lease, "apply", work).await
+}
+
+async fn change(
+    cx: &Context,
+    args: &Args,
+    session: &Session,
+    saved: Option<&Plan>,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
+    let (purpose, targets) = match saved {
         Some(saved) => {
             saved::check_place(saved, &session.blueprint.scope)?;
             (saved.purpose, &saved.targets)
@@ -44,7 +58,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey(purpose).await?;
     // payctl compares the file with a new plan and carries out the new plan, never the file.
     let mut plan = session.plan(&snapshot, purpose, targets)?;
-    if let Some(saved) = &saved {
+    if let Some(saved) = saved {
         saved::check(saved, &plan)?;
     }
     session.preflight(&mut plan).await?;
@@ -58,11 +72,11 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         Purpose::Destroy => Vec::new(),
     };
     let renewal = match purpose {
-        Purpose::Apply => expiry::due(&session, &snapshot, OffsetDateTime::now_utc()),
+        Purpose::Apply => expiry::due(session, &snapshot, OffsetDateTime::now_utc()),
         Purpose::Destroy => expiry::Renewal::default(),
     };
-    lenders::check_unused(&session, &plan).await?;
-    let ended = execute(cx, &session, &plan, &renewal, consent).await;
+    lenders::check_unused(session, &plan).await?;
+    let ended = execute(cx, session, &plan, &renewal, consent, hold).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))
 }

@@ -4,6 +4,7 @@ use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
 use super::expiry::Renewal;
+use super::lease::{self, Hold};
 use super::session::{self, Session};
 use super::{Context, lenders};
 use crate::aws::census;
@@ -25,18 +26,30 @@ pub(super) struct Args {
     /// The project, without a config: only if several have an environment of this name
     #[arg(long, value_name = "NAME")]
     project: Option<String>,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = open(cx, args).await?;
     check_destroyable(&session.blueprint)?;
+    let work = async |hold: &Hold<'_>| change(cx, args, &session, hold).await;
+    lease::under(cx, &session, &args.lease, "destroy", work).await
+}
+
+async fn change(
+    cx: &Context,
+    args: &Args,
+    session: &Session,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
     let snapshot = session.survey(Purpose::Destroy).await?;
     let consent = Consent {
         auto_approve: args.auto_approve,
         allow_data_loss: args.allow_data_loss,
         ..Consent::default()
     };
-    carry_out(cx, &session, &snapshot, consent).await
+    carry_out(cx, session, &snapshot, consent, hold).await
 }
 
 /// Plans the destruction of what a survey found, asks, and carries it out.
@@ -45,10 +58,11 @@ pub(super) async fn carry_out(
     session: &Session,
     snapshot: &Snapshot,
     consent: Consent,
+    hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
     let plan = session.plan(snapshot, Purpose::Destroy, &cx.global.targets)?;
     lenders::check_unused(session, &plan).await?;
-    execute(cx, session, &plan, &Renewal::default(), consent).await
+    execute(cx, session, &plan, &Renewal::default(), consent, hold).await
 }
 
 /// The environment of the config; without a config for it, the one that tags name.

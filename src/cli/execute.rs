@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
 use super::expiry::{Renewal, renew};
+use super::lease::Hold;
 use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit, receipt, restores};
@@ -22,7 +23,6 @@ use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::text::Outputs;
 use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::provider::Provider as _;
-use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::SurveyError;
 
 /// The hint if payctl cannot show the end of a complete run.
@@ -35,6 +35,7 @@ pub(super) async fn execute(
     plan: &Plan,
     renewal: &Renewal,
     consent: Consent,
+    hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
     show_plan(cx, session, plan)?;
     if !plan.refused.is_empty() {
@@ -43,15 +44,18 @@ pub(super) async fn execute(
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;
+    hold.check()?;
     // First, so that nobody collects an environment while it is applied.
     renew(cx, session, renewal).await;
     let outputs = if plan.changes.is_empty() {
+        hold.record(&Report::default());
         plan.outputs.clone()
     } else {
         cx.stage.set(Stage::Changing);
-        let report = carry_out(cx, session, plan).await?;
+        let report = carry_out(cx, session, plan, hold).await?;
         cx.stage.set(Stage::Changed);
-        let shown = show_report(cx, session, plan, &report);
+        hold.record(&report);
+        let shown = show_report(cx, session, plan, &report, hold);
         restores::say_kept(cx, session.provider.aws(), plan, &report).await;
         shown?;
         cx.note("");
@@ -89,7 +93,12 @@ pub(super) fn refused(plan: &Plan) -> CliError {
         .hinted("each refusal above says what to do")
 }
 
-async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Report, CliError> {
+async fn carry_out(
+    cx: &Context,
+    session: &Session,
+    plan: &Plan,
+    hold: &Hold<'_>,
+) -> Result<Report, CliError> {
     let mode = match (cx.screen.json, cx.screen.redraws) {
         (true, _) => Mode::Json(Box::new(io::stdout())),
         (false, true) => Mode::Live,
@@ -97,14 +106,17 @@ async fn carry_out(cx: &Context, session: &Session, plan: &Plan) -> Result<Repor
     };
     let steps = graph::steps(&plan.changes).steps.len();
     let progress = Progress::new(mode, cx.screen.err, steps, Box::new(SystemTime::now));
-    let (stopper, stop) = stop_pair();
     let mut signals = Signals::take()?;
     let listener = |event| progress.event(&event);
     let parallelism = usize::from(cx.global.parallelism);
-    let run = Run::new(&session.provider, plan, parallelism, &stop, &listener);
+    let run = Run::new(&session.provider, plan, parallelism, &hold.stop, &listener);
+    let run = match hold.lease {
+        Some(lease) => run.under(lease),
+        None => run,
+    };
     let is_cut_short = tokio::select! {
         () = run.carry_out() => false,
-        () = signals.stop_twice(&stopper) => true,
+        () = signals.stop_twice(&hold.stopper) => true,
     };
     progress.finish();
     if is_cut_short {
@@ -124,6 +136,7 @@ fn show_report(
     session: &Session,
     plan: &Plan,
     report: &Report,
+    hold: &Hold<'_>,
 ) -> Result<(), CliError> {
     let kinds = session.provider.kinds();
     let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report, &kinds));
@@ -142,7 +155,9 @@ fn show_report(
     }
     // A report that cannot be written does not change how the run ended.
     session.explain_calls(cx);
-    let kind = if report.interrupted { ErrorKind::Interrupted } else { ErrorKind::Partial };
+    // A signal stops a run, and so does the loss of its lease.
+    let is_by_signal = report.interrupted && !hold.is_lost();
+    let kind = if is_by_signal { ErrorKind::Interrupted } else { ErrorKind::Partial };
     Err(CliError::said(kind))
 }
 

@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use super::confirm::Consent;
 use super::destroy::carry_out;
 use super::error::{CliError, ErrorKind};
+use super::lease::{self, Hold};
 use super::session::Session;
 use super::{Context, env, exit, session};
 use crate::ui::environments::{self, Row, State};
@@ -24,6 +25,8 @@ pub(super) struct Args {
     /// Do not ask for confirmation; data that is not disposable stays, with its environment
     #[arg(long)]
     auto_approve: bool,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -39,8 +42,9 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let mut failed = Vec::new();
     for row in &expired {
         let session = Session::unconfigured(cx, &aws, &row.project, &row.env);
-        match collect(cx, &session, args.auto_approve).await {
-            Ok(()) => {}
+        let work = async |hold: &Hold<'_>| collect(cx, &session, args.auto_approve, hold).await;
+        match lease::under(cx, &session, &args.lease, "gc", work).await {
+            Ok(_) => {}
             Err(error) if error.kind == ErrorKind::Interrupted => return Err(error),
             Err(error) => {
                 cx.complain(&error);
@@ -59,7 +63,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
 
 /// Destroys one environment, if its objects themselves say that its time has passed: the index lags,
 /// and an apply may have moved the time on a moment ago.
-async fn collect(cx: &Context, session: &Session, auto_approve: bool) -> Result<(), CliError> {
+async fn collect(
+    cx: &Context,
+    session: &Session,
+    auto_approve: bool,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
     let snapshot = session.survey(Purpose::Destroy).await?;
     let tags: Vec<&Tags> = session::ours(&snapshot).map(|found| &found.live.tags).collect();
     let has_passed = match environments::expiry(tags.iter().copied()) {
@@ -68,13 +77,13 @@ async fn collect(cx: &Context, session: &Session, auto_approve: bool) -> Result<
         None => tags.iter().all(|tags| tags.is_empty()),
     };
     if tags.is_empty() {
-        return Ok(());
+        return Ok(exit::SUCCESS);
     }
     if !has_passed {
         let env = &session.blueprint.scope.env;
         cx.note(format_args!("{env} stays: an apply moved its time on."));
-        return Ok(());
+        return Ok(exit::SUCCESS);
     }
     let consent = Consent { auto_approve, ..Consent::default() };
-    carry_out(cx, session, &snapshot, consent).await.map(drop)
+    carry_out(cx, session, &snapshot, consent, hold).await
 }

@@ -34,6 +34,8 @@ mod expiry;
 mod explain;
 mod gc;
 mod graph;
+mod history;
+mod lease;
 mod lenders;
 mod outputs;
 mod plan;
@@ -167,6 +169,7 @@ enum Command {
     Apply(apply::Args),
     Destroy(destroy::Args),
     Validate(validate::Args),
+    History(history::Args),
     Outputs(outputs::Args),
     Status(status::Args),
     Check(check::Args),
@@ -189,6 +192,9 @@ struct Context {
     global: Global,
     screen: Screen,
     stage: Cell<Stage>,
+    /// Whether a lease has to be given back before the process ends: signals then belong to the code
+    /// that does so.
+    is_leased: Cell<bool>,
 }
 
 /// The stage of a command; it decides what a signal does.
@@ -211,7 +217,8 @@ pub fn run() -> ExitCode {
     let Cli { global, command } = cli;
     trace(global.verbose);
     let screen = Screen::open(global.json, global.no_color);
-    let cx = Context { global, screen, stage: Cell::new(Stage::Looking) };
+    let cx =
+        Context { global, screen, stage: Cell::new(Stage::Looking), is_leased: Cell::new(false) };
     match dispatch(&command, &cx) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -227,6 +234,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Apply(args) => wait(stoppable(cx, apply::run(cx, args))),
         Command::Destroy(args) => wait(stoppable(cx, destroy::run(cx, args))),
         Command::Validate(args) => validate::run(cx, args),
+        Command::History(args) => wait(stoppable(cx, history::run(cx, args))),
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
@@ -263,12 +271,24 @@ async fn stoppable(
     cx: &Context,
     task: impl Future<Output = Result<u8, CliError>>,
 ) -> Result<u8, CliError> {
+    ended_by_signals(cx, task, || !cx.is_leased.get()).await
+}
+
+/// The same, for signals that belong to the caller.
+async fn ended_by_signals(
+    cx: &Context,
+    task: impl Future<Output = Result<u8, CliError>>,
+    are_mine: impl Fn() -> bool,
+) -> Result<u8, CliError> {
     let mut signals = Signals::take()?;
     let mut task = Box::pin(task);
     loop {
         tokio::select! {
             result = &mut task => return result,
             () = signals.next() => {}
+        }
+        if !are_mine() {
+            continue;
         }
         let title = match cx.stage.get() {
             Stage::Looking => "stopped; nothing was changed",

@@ -78,13 +78,19 @@ impl Session {
         let loaded = load(&cx.global, env)?;
         let region = Some(loaded.config.region.0.clone());
         let role = loaded.config.assume_role.as_ref().map(|role| role.0.clone());
-        let endpoint = connection(&cx.global, region, role)?;
+        let endpoint = Connection {
+            // The sandbox has an account of its own.
+            account: loaded
+                .config
+                .account
+                .as_ref()
+                .filter(|_| !cx.global.sandbox)
+                .map(|id| id.0.clone()),
+            ..connection(&cx.global, region, role)?
+        };
         let connected = aws::facts::connect(&endpoint, &loaded.config.project.0, env).await;
         let (mut aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
         aws.packages = loaded.packages();
-        if !cx.global.sandbox {
-            check_account(&loaded, &aws)?;
-        }
         let lent = match purpose {
             Purpose::Apply => Some(borrowed(&loaded, &aws).await?),
             Purpose::Destroy => None,
@@ -114,12 +120,10 @@ impl Session {
 
     /// An environment of which there is no config: it wants nothing, and what it has is found by tags.
     pub(super) fn unconfigured(cx: &Context, aws: &Aws, project: &str, env: &str) -> Self {
-        let (project, env) = (project.to_owned(), env.to_owned());
-        let scope = Scope { project, env, ..aws.scope.clone() };
-        let aws = Aws { scope: scope.clone(), ..aws.clone() };
+        let aws = aws.of(project, env);
         Self {
             blueprint: Blueprint {
-                scope,
+                scope: aws.scope.clone(),
                 protect: false,
                 disposable: false,
                 resources: BTreeMap::new(),
@@ -392,6 +396,10 @@ fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
 
 /// The error of a failed connection, with hints for an endpoint that stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
+    if aws::error::is_other_account(error) {
+        return CliError::new(ErrorKind::User, &error.message)
+            .hinted("choose other credentials with --profile or --assume-role");
+    }
     let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
     let Some(url) = url else {
         return CliError::cloud("connect to AWS", error);
@@ -408,19 +416,6 @@ fn unconnected(connection: &Connection, error: &OpError) -> CliError {
             failed.instead("check that a server listens there, such as `payctl sandbox serve`")
         }
         _ => failed,
-    }
-}
-
-/// Refuses an account that the config does not name.
-fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
-    match &loaded.config.account {
-        Some(wanted) if wanted.0 != aws.scope.account => Err(CliError::new(
-            ErrorKind::User,
-            format!("the credentials are for account {}", aws.scope.account),
-        )
-        .because(format!("the config allows only account {}", wanted.0))
-        .hinted("choose other credentials with --profile or --assume-role")),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -28,6 +28,7 @@ fn the_help_lists_commands_and_global_flags() {
       apply        Make the environment match its config
       destroy      Delete everything that belongs to the environment
       validate     Check the config, without calling AWS
+      history      Show who applied and destroyed the environment, when, and what that changed
       outputs      Show the environment's outputs
       status       Show what exists and whether it is healthy
       check        Test what is deployed

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod diagram;
 pub mod environments;
 pub mod graph;
+pub mod history;
 pub mod json;
 pub mod kind;
 pub mod looking;

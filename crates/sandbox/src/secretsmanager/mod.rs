@@ -10,6 +10,7 @@ mod rotation;
 mod tests;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
