@@ -25,6 +25,8 @@ use payctl_engine::stop::{Stop, Stopper, stop_pair};
 /// How a command treats the lease.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "The lease of the environment")]
+// Each command has a group `Args` of its own.
+#[group(skip)]
 pub(super) struct Args {
     /// How long to wait while another run has the lease: 90s, 10m, 1h
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]

@@ -53,12 +53,19 @@ fn record(token: u64, beat: u64, run: Option<&str>) -> Record {
     Record { token, beat, holder: run.map(holder), lasts: Duration::from_millis(61_500) }
 }
 
+/// The first look makes the table, which AWS shows a moment later.
+async fn make_table(store: &Leases<'_>) {
+    let first = store.read().await.expect_err("AWS is creating the table");
+    assert_eq!(first.class, ErrorClass::Busy, "{first}");
+    assert_eq!(store.read().await, Ok(None));
+}
+
 #[test]
 fn a_write_takes_effect_only_over_the_version_that_it_names() {
     block_on(async {
         let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
         let store = Leases::new(provider.aws());
-        assert_eq!(store.read().await, Ok(None));
+        make_table(&store).await;
         let (one, two) = (record(1, 0, Some("a")), record(1, 1, None));
         assert_eq!(store.write(&one, None).await, Ok(Wrote::Done));
         assert_eq!(store.read().await, Ok(Some(one.clone())));
@@ -75,7 +82,7 @@ fn the_table_of_leases_is_tagged_protected_and_expires_runs() {
         let sandbox = Sandbox::in_memory();
         let provider = sample_provider(&sandboxed(&sandbox)).await;
         let store = Leases::new(provider.aws());
-        assert_eq!(store.read().await, Ok(None));
+        make_table(&store).await;
         store.write(&record(1, 0, None), None).await.expect("a write");
         let dynamodb = aws_sdk_dynamodb::Client::new(&by_hand(&sandbox));
         let table = dynamodb.describe_table().table_name(TABLE).send().await.expect("a table");
@@ -94,7 +101,7 @@ fn runs_are_read_back_the_last_one_first_until_they_expire() {
         let store = Leases::new(provider.aws());
         let now = SystemTime::now();
         assert_eq!(store.runs(10, now).await, Ok(Vec::new()), "without a table");
-        assert_eq!(store.read().await, Ok(None));
+        make_table(&store).await;
         let early = run_record("a");
         let late = RunRecord { began: "2026-03-02T10:00:00Z".into(), ..run_record("b") };
         for run in [&early, &late] {
