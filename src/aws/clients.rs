@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::error::op;
+use super::error::{op, other_account};
 use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
@@ -37,6 +37,8 @@ pub struct Connection {
     pub region: Option<String>,
     /// The profile of the shared config files.
     pub profile: Option<String>,
+    /// The only account that may be used. Nothing but the identity is read in another one.
+    pub account: Option<String>,
     /// The ARN of a role to assume with the credentials found.
     pub assume_role: Option<String>,
     /// Another endpoint for every service.
@@ -52,6 +54,8 @@ pub struct Connection {
 pub struct Aws {
     /// The account, the region and the environment.
     pub scope: Scope,
+    /// The ARN of the identity that calls.
+    pub caller: String,
     /// How many calls were made.
     pub meter: Meter,
     /// The packages of functions; the caller sets them after connecting.
@@ -148,16 +152,34 @@ impl Aws {
         let identity = || async {
             aws.sts.get_caller_identity().send().await.map_err(op("GetCallerIdentity"))
         };
-        let both = async { tokio::join!(retry_read(identity), question(&aws)) };
+        let both = async {
+            let Some(allowed) = &connection.account else {
+                let (caller, answer) = tokio::join!(retry_read(identity), question(&aws));
+                return Ok((caller?, answer));
+            };
+            // Another account must not be asked anything else.
+            let caller = retry_read(identity).await?;
+            if caller.account() != Some(allowed.as_str()) {
+                let account = caller.account().unwrap_or_default();
+                return Err(other_account(account, allowed));
+            }
+            Ok((caller, question(&aws).await))
+        };
         let (caller, answer) = tokio::time::timeout(CONNECTING, both).await.map_err(|_| {
             let message = format!("no answer in {} s", CONNECTING.as_secs());
             OpError::new("GetCallerIdentity", ErrorClass::Service, "NoAnswer", message)
-        })?;
-        let caller = caller?;
+        })??;
         let arn = caller.arn().unwrap_or("arn:aws:iam::");
+        aws.caller = arn.to_owned();
         aws.scope.account = caller.account().unwrap_or_default().to_owned();
         aws.scope.partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
         Ok((aws, answer?))
+    }
+
+    /// The same clients, for another environment of the account and region.
+    pub fn of(&self, project: &str, env: &str) -> Self {
+        let (project, env) = (project.to_owned(), env.to_owned());
+        Self { scope: Scope { project, env, ..self.scope.clone() }, ..self.clone() }
     }
 
     /// The clients, for an account that is not known yet.
@@ -180,6 +202,7 @@ impl Aws {
         let is_special = [config.use_fips(), config.use_dual_stack()].contains(&Some(true));
         Ok(Self {
             scope,
+            caller: String::new(),
             packages: Packages::default(),
             is_elsewhere,
             web: Web::new(&config, connection),

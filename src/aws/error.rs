@@ -55,6 +55,8 @@ const NO_MESSAGE: &str = "AWS gave no message";
 const UNREADABLE: &str = "UnreadableAnswer";
 /// The service with the CBOR protocol.
 const CBOR: &str = "monitoring";
+/// The code of credentials for an account that the config does not allow.
+const OTHER_ACCOUNT: &str = "OtherAccount";
 /// The code of a service whose host name does not exist.
 const NO_HOST: &str = "NoSuchHost";
 
@@ -160,10 +162,26 @@ pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>)
     OpError::new(name, classify(code, &message, status), code, message)
 }
 
+/// The error of credentials for an account that the config does not allow.
+pub(super) fn other_account(account: &str, allowed: &str) -> OpError {
+    let message = format!("the credentials are for account {account}, the config allows {allowed}");
+    OpError::new("GetCallerIdentity", ErrorClass::Invalid, OTHER_ACCOUNT, message)
+}
+
 /// The error of a creation that AWS would turn into a change of an existing object with this name.
 pub(crate) fn taken(name: &'static str, what: &str) -> OpError {
     let message = format!("{what} with this name already exists");
     OpError::new(name, ErrorClass::Exists, "AlreadyExists", message)
+}
+
+/// Whether an item is not as the condition of a write demands.
+pub(super) fn is_other_version(error: &OpError) -> bool {
+    error.code == "ConditionalCheckFailedException"
+}
+
+/// Whether the credentials are for another account than the config allows.
+pub fn is_other_account(error: &OpError) -> bool {
+    error.code == OTHER_ACCOUNT
 }
 
 /// Whether the bucket itself does not exist, and not only the requested part of it.

@@ -1,11 +1,15 @@
 //! AWS through its SDK. Only this module and the sandbox's HTTP boundary use SDK types.
 
+pub mod census;
 pub mod clients;
 pub mod costs;
 pub mod denied;
 pub mod error;
 pub mod facts;
 pub mod kinds;
+pub mod leases;
+pub mod leftovers;
+pub mod lent;
 mod moved;
 mod network;
 mod pace;

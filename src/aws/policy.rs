@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::facts;
 use super::kinds::KINDS;
+use super::leases;
 use super::traffic;
 use payctl_engine::model::permit::{Only, Permit, When};
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
@@ -147,6 +148,13 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
         }
     };
     grant("", &Permit::look(facts::ACTIONS, &["*"]));
+    // A shift leaves no record.
+    if task != Task::Shift {
+        leases::LOOKS.iter().for_each(|permit| grant("", permit));
+    }
+    if task != Task::Plan {
+        leases::PERMITS.iter().for_each(|permit| grant("", permit));
+    }
     for meta in KINDS.iter().map(|kind| kind.meta()) {
         let wanted = names.contains_key(meta.kind);
         // A shift reads only what it moves and what its probe refers to.
@@ -319,8 +327,9 @@ mod tests {
         };
         let plan = actions(Task::Plan);
         let other: Vec<_> = plan.iter().filter(|action| !reads(action)).collect();
-        // With it Lambda shows the variables of a function whose key is the customer's.
-        assert_eq!(other, ["kms:Decrypt"]);
+        // The records of runs; and a key, with which Lambda shows the variables of a function whose key
+        // is the customer's.
+        assert_eq!(other, ["dynamodb:Query", "kms:Decrypt"]);
         assert!(!plan.contains("secretsmanager:GetSecretValue"));
         let (apply, destroy) = (actions(Task::Apply), actions(Task::Destroy));
         assert!(plan.is_subset(&destroy) && destroy.is_subset(&apply));

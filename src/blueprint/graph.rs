@@ -24,8 +24,17 @@ impl Builder<'_> {
             dangling.extend(missing.map(|to| (from.clone(), to.clone())));
         }
         for (from, to) in dangling {
-            let message = format!("{from} refers to {to}, which this environment does not have");
-            self.at_resource(&from, message, "add it, or remove the reference");
+            let (message, fix) = match self.lender_of(&to) {
+                Some(lender) => (
+                    format!("{from} refers to {to}, which {lender} does not have"),
+                    "use something that it has, or change it first",
+                ),
+                None => (
+                    format!("{from} refers to {to}, which this environment does not have"),
+                    "add it, or remove the reference",
+                ),
+            };
+            self.at_resource(&from, message, fix);
         }
         for (name, text) in outputs {
             let missing = text.refs().find(|found| !self.resources.contains_key(&found.to));

@@ -20,6 +20,7 @@ use payctl_engine::model::desired::{Blueprint, Desired};
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::zone::Zone;
 
+use loans::{Lent, Loan};
 use permissions::Caller;
 
 pub mod advice;
@@ -39,6 +40,7 @@ mod functions;
 mod graph;
 mod keys;
 mod load_balancers;
+pub mod loans;
 mod log_groups;
 mod metric_filters;
 mod metrics;
@@ -78,6 +80,8 @@ pub struct Facts {
     pub zones: Vec<Zone>,
     /// The time, for tags that are set once.
     pub now: String,
+    /// What other environments lend; none if nobody has looked.
+    pub lent: Option<Lent>,
 }
 
 impl Facts {
@@ -96,6 +100,7 @@ impl Facts {
                 .map(|letter| Zone { name: format!("{region}{letter}"), id: String::new() })
                 .into(),
             now: "2000-01-01T00:00:00Z".into(),
+            lent: None,
         }
     }
 
@@ -160,7 +165,8 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.services_wait();
     // After every section has added its callers of functions.
     builder.permissions();
-    let outputs = builder.outputs();
+    let mut outputs = builder.outputs();
+    builder.settle_loans(&mut outputs);
     builder.distinct_names();
     builder.sizes();
     if loaded.intact {
@@ -188,6 +194,8 @@ struct Builder<'a> {
     askers: BTreeMap<Address, String>,
     /// The callers of functions and aliases.
     callers: BTreeMap<Address, Vec<Caller>>,
+    /// What the config asks of other environments.
+    lends: Vec<Loan>,
 }
 
 /// The identity of a resource, without its spec.
@@ -217,7 +225,8 @@ impl<'a> Builder<'a> {
         };
         let (problems, resources) = (Vec::new(), BTreeMap::new());
         let (askers, callers) = (BTreeMap::new(), BTreeMap::new());
-        Self { loaded, config, facts, scope, problems, resources, askers, callers }
+        let lends = loans::loans(config);
+        Self { loaded, config, facts, scope, problems, resources, askers, callers, lends }
     }
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
-use sha2::{Digest, Sha256};
 
 use crate::aws::kinds::KINDS;
+pub(super) use crate::config::digest;
 use payctl_engine::model::naming::{NameRule, Shared};
 use payctl_engine::model::scope::Scope;
 
@@ -92,14 +92,10 @@ pub(crate) fn physical(pattern: &str, scope: &Scope, rule: &NameRule, name: &str
     shorten(&render(pattern, scope, rule, name), scope, rule.limit)
 }
 
-/// Eight hexadecimal digits that stand for a text.
-pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
 
     fn scope(env: &str) -> Scope {
         Scope {
@@ -153,6 +149,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn any_branch_gives_an_environment_whose_names_are_all_valid() {
+        let mut random = fastrand::Rng::with_seed(13);
+        let odd = ['/', '_', '.', '#', '@', '~', ' ', 'Ä', '支', '🦀', '-', '9', 'Q', 'z', '\u{0}'];
+        let mut envs: BTreeMap<String, String> = BTreeMap::new();
+        for round in 0..400 {
+            let length = random.usize(0..if round % 2 == 0 { 12 } else { 200 });
+            let mut branch = String::from(if round % 3 == 0 { "pr-" } else { "" });
+            branch.extend((0..length).map(|_| match random.bool() {
+                true => random.lowercase(),
+                false => odd[random.usize(0..odd.len())],
+            }));
+            let env = config::env_name(&branch);
+            assert!(config::layers::is_env_name(&env), "{branch:?} gives {env}");
+            assert_eq!(config::env_name(&env), env, "a valid name stays");
+            let before = envs.insert(env.clone(), branch.clone());
+            assert!(before.is_none_or(|other| other == branch), "{env} stands for two branches");
+            let scope = scope(&env);
+            for (kind, rule) in rules() {
+                let name = physical(PATTERN, &scope, rule, "main");
+                assert!(is_valid(rule, &name) && name.len() <= rule.limit, "{kind} {name}");
+                let fits = env.len() + 9 <= rule.limit;
+                assert!(scope.in_name(&name) || !fits, "{env} is not in {name}");
+            }
+        }
+        assert_eq!(config::env_name("pr-Feature/Pay_Now"), "pr-feature-pay-now-aa706c7c");
     }
 
     #[test]

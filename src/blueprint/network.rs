@@ -50,7 +50,10 @@ pub(super) fn id(kind: &str, name: &str) -> Text {
 
 impl Builder<'_> {
     pub(super) fn network(&mut self) {
-        let Some(network) = &self.config.network else { return };
+        let Some(network) = self.config.network.as_ref().filter(|network| network.from.is_none())
+        else {
+            return;
+        };
         let Some(zones) = self.zones(network) else { return };
         let name = self.item_name("ec2.vpc", "main", network.name.as_ref(), &section());
         let spec = Vpc {
@@ -151,6 +154,10 @@ impl Builder<'_> {
     pub(super) fn subnet_ids(&self, tier: impl Into<SubnetTier>) -> Vec<Text> {
         let Some(network) = &self.config.network else { return Vec::new() };
         let tier = tier.into();
+        if network.from.is_some() {
+            let names = self.lent_subnets(tier);
+            return names.iter().map(|name| id("ec2.subnet", name)).collect();
+        }
         let zones = network.prefix(tier).map_or(0, |_| usize::from(network.zones));
         (1..=zones).map(|zone| id("ec2.subnet", &format!("{}-{zone}", tier.word()))).collect()
     }

@@ -38,10 +38,7 @@ impl Builder<'_> {
         let (section, name, word) = match steps.as_slice() {
             ["account"] => return self.facts.account.clone().into(),
             ["network", "vpc_id"] => return network::vpc(),
-            ["network", "cidr"] => {
-                let network = self.config.network.as_ref();
-                return network.map_or("", |network| &*network.cidr).into();
-            }
+            ["network", "cidr"] => return self.network_range().into(),
             ["network", "public_subnets"] => return self.subnet_list(SubnetTier::Public),
             ["network", "private_subnets"] => return self.subnet_list(SubnetTier::Private),
             ["network", "isolated_subnets"] => return self.subnet_list(SubnetTier::Isolated),

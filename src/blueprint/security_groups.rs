@@ -68,9 +68,8 @@ impl Builder<'_> {
             Direction::Ingress => rule.from.as_deref(),
             Direction::Egress => rule.to.as_deref(),
         };
-        let cidr = || self.config.network.as_ref().map(|network| network.cidr.0.clone());
         let peer = match peer.unwrap_or_default() {
-            "vpc" => Peer::Cidr(cidr().unwrap_or_default()),
+            "vpc" => Peer::Cidr(self.network_range()),
             list if list.starts_with("pl-") => Peer::PrefixList(list.to_owned()),
             other => match other.strip_prefix("group:") {
                 Some(group) => Peer::Group(id("ec2.security_group", group)),

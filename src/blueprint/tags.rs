@@ -1,10 +1,17 @@
 //! Tags: those of the user, the `Name`, and those that name the owner of an object.
 
+use std::time::Duration;
+
 use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Tags;
-use payctl_engine::model::scope::{TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT, TAG_SET};
+use payctl_engine::model::scope::{
+    TAG_BORROWS, TAG_DISPOSABLE, TAG_EXPIRES, TAG_KEYS, TAG_PROTECT, TAG_SET,
+};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Builder;
+use super::loans::lenders;
 use crate::aws::kinds::KINDS;
 use crate::config::schema::Config;
 use crate::config::template::{Piece, pieces};
@@ -17,6 +24,12 @@ fn holds_data(address: &Address) -> bool {
         .any(|meta| meta.kind == address.kind && meta.data.is_some())
 }
 
+/// The end of a time that begins now.
+fn end_of(now: &str, lasting: Duration) -> Option<String> {
+    let end = OffsetDateTime::parse(now, &Rfc3339).ok()?.checked_add(lasting.try_into().ok()?)?;
+    end.format(&Rfc3339).ok()
+}
+
 impl Builder<'_> {
     /// Tags that payctl keeps up to date.
     pub(super) fn tags(&self, address: &Address, name: &str) -> Tags {
@@ -27,6 +40,10 @@ impl Builder<'_> {
         tags.insert("Name".to_owned(), name.chars().take(256).collect());
         tags.extend(self.scope.ownership(address));
         tags.insert(TAG_KEYS.to_owned(), keys);
+        let lenders: Vec<String> = lenders(self.config).into_iter().collect();
+        if !lenders.is_empty() {
+            tags.insert(TAG_BORROWS.to_owned(), lenders.join(" "));
+        }
         // A reader without this config, or with another one, needs these tags.
         if holds_data(address) {
             let Config { protect, disposable, .. } = self.config;
@@ -50,10 +67,9 @@ impl Builder<'_> {
             let allowed = |c: &char| c.is_alphanumeric() || " _.:/=+-@".contains(*c);
             value.chars().map(|c| if allowed(&c) { c } else { '-' }).take(256).collect()
         };
-        self.config
-            .tags_at_creation
-            .iter()
-            .map(|(key, text)| (key.0.clone(), value(text)))
-            .collect()
+        let stamps = self.config.tags_at_creation.iter();
+        let stamps = stamps.map(|(key, text)| (key.0.clone(), value(text)));
+        let expires = self.config.ttl.as_ref().and_then(|ttl| end_of(&self.facts.now, ttl.time()));
+        stamps.chain(expires.map(|time| (TAG_EXPIRES.to_owned(), time))).collect()
     }
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
+use super::lease::{self, Hold};
 use super::session::Session;
-use super::{Context, saved, secret};
+use super::{Context, expiry, lenders, saved, secret};
 use payctl_engine::plan::{Plan, Purpose};
+use time::OffsetDateTime;
 
 /// Make the environment match its config
 #[derive(Debug, clap::Args)]
@@ -24,6 +26,8 @@ pub(super) struct Args {
     /// Go on although the environment would cost more than its budget; the output states the reason
     #[arg(long, value_name = "REASON")]
     over_budget: Option<String>,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
@@ -33,7 +37,18 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         None => cx.env()?,
     };
     let session = Session::open(cx, &env).await?;
-    let (purpose, targets) = match &saved {
+    let work = async |hold: &Hold<'_>| change(cx, args, &session, saved.as_ref(), hold).await;
+    lease::under(cx, &session, &args.lease, "apply", work).await
+}
+
+async fn change(
+    cx: &Context,
+    args: &Args,
+    session: &Session,
+    saved: Option<&Plan>,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
+    let (purpose, targets) = match saved {
         Some(saved) => {
             saved::check_place(saved, &session.blueprint.scope)?;
             (saved.purpose, &saved.targets)
@@ -46,20 +61,26 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let snapshot = session.survey(purpose).await?;
     // payctl compares the file with a new plan and carries out the new plan, never the file.
     let mut plan = session.plan(&snapshot, purpose, targets)?;
-    if let Some(saved) = &saved {
+    if let Some(saved) = saved {
         saved::check(saved, &plan)?;
     }
     session.preflight(&mut plan).await?;
     let consent = Consent {
         auto_approve: args.auto_approve,
         allow_data_loss: args.allow_data_loss,
+        over_budget: args.over_budget.as_deref(),
         ..Consent::default()
     };
     let waiting = match purpose {
         Purpose::Apply => secret::waiting(cx, &session.blueprint, &snapshot),
         Purpose::Destroy => Vec::new(),
     };
-    let ended = execute(cx, &session, &plan, consent, args.over_budget.as_deref()).await;
+    let renewal = match purpose {
+        Purpose::Apply => expiry::due(session, &snapshot, OffsetDateTime::now_utc()),
+        Purpose::Destroy => expiry::Renewal::default(),
+    };
+    lenders::check_unused(session, &plan).await?;
+    let ended = execute(cx, session, &plan, &renewal, consent, hold).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))
 }

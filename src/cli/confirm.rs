@@ -8,11 +8,13 @@ use payctl_engine::plan::{Change, Plan, Purpose};
 
 /// What the flags allow, and what the environment forbids.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Consent {
+pub(super) struct Consent<'a> {
     /// `--auto-approve`.
     pub(super) auto_approve: bool,
     /// `--allow-data-loss`.
     pub(super) allow_data_loss: bool,
+    /// `--over-budget`: why the environment may cost more than its budget.
+    pub(super) over_budget: Option<&'a str>,
     /// `protect = true` in the environment's config.
     pub(super) protect: bool,
     /// `disposable = true` in the environment's config.
@@ -50,7 +52,11 @@ pub(super) fn check_destroyable(blueprint: &Blueprint) -> Result<(), CliError> {
 }
 
 /// Returns once the plan may be carried out.
-pub(super) async fn confirm(plan: &Plan, consent: Consent, screen: Screen) -> Result<(), CliError> {
+pub(super) async fn confirm(
+    plan: &Plan,
+    consent: Consent<'_>,
+    screen: Screen,
+) -> Result<(), CliError> {
     let (question, word) = match question(plan, consent)? {
         Question::None => return Ok(()),
         Question::Yes => ("Type yes to go on: ".to_owned(), "yes"),
@@ -67,7 +73,7 @@ pub(super) async fn confirm(plan: &Plan, consent: Consent, screen: Screen) -> Re
     }
 }
 
-fn question(plan: &Plan, consent: Consent) -> Result<Question<'_>, CliError> {
+fn question<'p>(plan: &'p Plan, consent: Consent<'_>) -> Result<Question<'p>, CliError> {
     let losses: Vec<&Change> =
         plan.changes.iter().filter(|change| change.irreversible.is_some()).collect();
     let env = plan.scope.env.as_str();
@@ -163,17 +169,18 @@ mod tests {
         }
     }
 
-    const NOTHING: Consent = Consent {
+    const NOTHING: Consent<'static> = Consent {
         auto_approve: false,
         allow_data_loss: false,
+        over_budget: None,
         protect: false,
         disposable: false,
         answers: false,
     };
-    const TERMINAL: Consent = Consent { answers: true, ..NOTHING };
-    const AUTO: Consent = Consent { auto_approve: true, ..NOTHING };
+    const TERMINAL: Consent<'static> = Consent { answers: true, ..NOTHING };
+    const AUTO: Consent<'static> = Consent { auto_approve: true, ..NOTHING };
 
-    fn refused(plan: &Plan, consent: Consent) -> bool {
+    fn refused(plan: &Plan, consent: Consent<'_>) -> bool {
         question(plan, consent).is_err()
     }
 
@@ -222,7 +229,7 @@ mod tests {
                 ("marked", marked(purpose)),
             ]
         };
-        let answer = |plan: &Plan, consent: Consent| match question(plan, consent) {
+        let answer = |plan: &Plan, consent: Consent<'_>| match question(plan, consent) {
             Ok(Question::None) => "goes on",
             Ok(Question::Yes) => "asks yes",
             Ok(Question::Name(_)) => "asks the name",
@@ -304,6 +311,7 @@ mod tests {
         let all = Consent {
             auto_approve: true,
             allow_data_loss: true,
+            over_budget: Some("a reason"),
             protect: true,
             disposable: true,
             answers: true,

@@ -1,13 +1,20 @@
 //! `payctl destroy`.
 
-use super::Context;
 use super::confirm::{Consent, check_destroyable};
-use super::error::CliError;
+use super::error::{CliError, ErrorKind};
 use super::execute::execute;
-use super::session::Session;
+use super::expiry::Renewal;
+use super::lease::{self, Hold};
+use super::session::{self, Session};
+use super::{Context, lenders};
+use crate::aws::census;
+use crate::config;
 use payctl_engine::plan::Purpose;
+use payctl_engine::survey::Snapshot;
 
 /// Delete everything that belongs to the environment
+///
+/// An environment that the config does not have is found by its tags, so that this needs no checkout.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Do not ask for confirmation; data that is not disposable also needs --allow-data-loss
@@ -16,17 +23,85 @@ pub(super) struct Args {
     /// With --auto-approve: also allow the loss of data for good
     #[arg(long)]
     allow_data_loss: bool,
+    /// The project, without a config: only if several have an environment of this name
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let session = Session::open(cx, &cx.env()?).await?;
+    let session = open(cx, args).await?;
     check_destroyable(&session.blueprint)?;
+    let work = async |hold: &Hold<'_>| change(cx, args, &session, hold).await;
+    lease::under(cx, &session, &args.lease, "destroy", work).await
+}
+
+async fn change(
+    cx: &Context,
+    args: &Args,
+    session: &Session,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
     let snapshot = session.survey(Purpose::Destroy).await?;
-    let plan = session.plan(&snapshot, Purpose::Destroy, &cx.global.targets)?;
     let consent = Consent {
         auto_approve: args.auto_approve,
         allow_data_loss: args.allow_data_loss,
         ..Consent::default()
     };
-    execute(cx, &session, &plan, consent, None).await
+    carry_out(cx, session, &snapshot, consent, hold).await
+}
+
+/// Plans the destruction of what a survey found, asks, and carries it out.
+pub(super) async fn carry_out(
+    cx: &Context,
+    session: &Session,
+    snapshot: &Snapshot,
+    consent: Consent<'_>,
+    hold: &Hold<'_>,
+) -> Result<u8, CliError> {
+    let plan = session.plan(snapshot, Purpose::Destroy, &cx.global.targets)?;
+    lenders::check_unused(session, &plan).await?;
+    execute(cx, session, &plan, &Renewal::default(), consent, hold).await
+}
+
+/// The environment of the config; without a config for it, the one that tags name.
+async fn open(cx: &Context, args: &Args) -> Result<Session, CliError> {
+    let (env, dir) = (cx.env()?, &cx.global.config_dir);
+    let is_unknown = !dir.exists() || config::has(dir, &env).is_ok_and(|has| !has);
+    if !is_unknown {
+        return Session::open_for(cx, &env, Purpose::Destroy).await;
+    }
+    let aws = session::account(cx).await?;
+    let project = match &args.project {
+        Some(project) => project.clone(),
+        None => {
+            let found = census::environments(&aws).await;
+            let found = found.map_err(|error| CliError::cloud("list the environments", &error))?;
+            let projects = found.into_keys().filter(|(_, name)| *name == env);
+            only(&env, projects.map(|(project, _)| project).collect(), &aws.scope.region)?
+        }
+    };
+    Ok(Session::unconfigured(cx, &aws, &project, &env))
+}
+
+/// The one project that has an environment of this name.
+fn only(env: &str, mut projects: Vec<String>, region: &str) -> Result<String, CliError> {
+    match (projects.pop(), projects.is_empty()) {
+        (Some(project), true) => Ok(project),
+        (None, _) => {
+            let title = format!("there is no environment `{env}`");
+            let what = format!("neither a config nor a tag in {region} names it");
+            Err(CliError::new(ErrorKind::User, title).because(what).hinted(
+                "check --env and --region; if it was made a moment ago, name its --project",
+            ))
+        }
+        (Some(last), false) => {
+            let title = format!("several projects have an environment `{env}`");
+            let names = format!("{}, {last}", projects.join(", "));
+            Err(CliError::new(ErrorKind::User, title)
+                .because(names)
+                .hinted("choose one: --project"))
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(super) fn choose(
 ) -> Result<String, CliError> {
     let named = flag.map(str::to_owned).or_else(|| variable("PAYCTL_ENV"));
     if let Some(named) = named.filter(|name| !name.is_empty()) {
-        return Ok(named);
+        return Ok(fitting(named, config_dir));
     }
     if let Some(number) = pull_request(variable) {
         return Ok(format!("pr-{number}"));
@@ -40,6 +40,16 @@ pub(super) fn choose(
             .hinted(format!("choose one with --env or PAYCTL_ENV, for example --env {first}"))
             .hinted(format!("found in {}: {}", config_dir.display(), names.join(", "))),
     })
+}
+
+/// The name as it is, or a valid one made of it: a pipeline may pass the name of a branch. A name that
+/// the config would not take either way stays, so that the error quotes what was typed.
+fn fitting(named: String, config_dir: &Path) -> String {
+    let name = config::env_name(&named);
+    match config::has(config_dir, &name) {
+        Ok(false) => named,
+        Ok(true) | Err(_) => name,
+    }
 }
 
 /// The number of the pull request that this CI job runs for.
@@ -88,6 +98,19 @@ mod tests {
         assert_eq!(chosen(Some("dev"), &[("PAYCTL_ENV", "prod"), ci]).unwrap(), "dev");
         assert_eq!(chosen(None, &[("PAYCTL_ENV", "prod"), ci]).unwrap(), "prod");
         assert_eq!(chosen(None, &[("PAYCTL_ENV", ""), ci]).unwrap(), "pr-12");
+    }
+
+    #[test]
+    fn the_name_of_a_branch_becomes_a_valid_name_where_a_template_takes_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "[template]\npattern = \"pr-[a-z0-9-]+\"\n";
+        std::fs::write(dir.path().join("pr.toml"), text).unwrap();
+        let chosen = |flag| choose(Some(flag), |_| None, dir.path()).unwrap();
+        let name = chosen("pr-Feature/Pay_Now");
+        assert!(name.starts_with("pr-feature-pay-now-"), "{name}");
+        assert_ne!(name, chosen("pr-feature/pay_now"));
+        assert_eq!(chosen("pr-feature"), "pr-feature");
+        assert_eq!(chosen("Prod"), "Prod", "no template takes it");
     }
 
     #[test]

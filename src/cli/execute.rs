@@ -1,18 +1,17 @@
 //! What `apply` and `destroy` share: show, confirm, carry out, report.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
-use std::time::{Duration, SystemTime};
-
-use serde_json::json;
+use std::time::SystemTime;
 
 use super::confirm::{Consent, confirm};
 use super::error::{CliError, ErrorKind};
+use super::expiry::{Renewal, renew};
 use super::forecast::Forecast;
+use super::lease::Hold;
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, Stage, cost, exit, restores, session};
+use super::{Context, Stage, cost, exit, receipt, restores};
 use crate::aws::denied;
 use crate::ui::progress::{Expected, Mode, Progress};
 use crate::ui::style::count;
@@ -22,12 +21,10 @@ use payctl_engine::event::StepError;
 use payctl_engine::graph;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
-use payctl_engine::model::live::Owner;
 use payctl_engine::model::text::Outputs;
 use payctl_engine::outlook::Estimate;
-use payctl_engine::plan::{Plan, Purpose, left_alone};
+use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::provider::Provider as _;
-use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::SurveyError;
 
 /// The hint if payctl cannot show the end of a complete run.
@@ -38,19 +35,24 @@ pub(super) async fn execute(
     cx: &Context,
     session: &Session,
     plan: &Plan,
-    consent: Consent,
-    over_budget: Option<&str>,
+    renewal: &Renewal,
+    consent: Consent<'_>,
+    hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
     let forecast = Forecast::of(cx, session, plan);
     show_plan(cx, session, plan, &forecast)?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
-    cost::check_budget(cx, session, plan, over_budget)?;
+    cost::check_budget(cx, session, plan, consent.over_budget)?;
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;
+    hold.check()?;
+    // First, so that nobody collects an environment while it is applied.
+    renew(cx, session, renewal).await;
     let outputs = if plan.changes.is_empty() {
+        hold.record(&Report::default());
         plan.outputs.clone()
     } else {
         cx.stage.set(Stage::Changing);
@@ -59,11 +61,12 @@ pub(super) async fn execute(
             true => Expected::of(plan, estimate),
             false => Expected::default(),
         };
-        let report = carry_out(cx, session, plan, expected).await?;
+        let report = carry_out(cx, session, plan, expected, hold).await?;
         cx.stage.set(Stage::Changed);
         memory.learn(&report);
+        hold.record(&report);
         let estimate = memory.is_measure().then_some(estimate);
-        let shown = show_report(cx, session, plan, &report, estimate);
+        let shown = show_report(cx, session, plan, &report, estimate, hold);
         restores::say_kept(cx, session.provider.aws(), plan, &report).await;
         shown?;
         cx.note("");
@@ -72,7 +75,7 @@ pub(super) async fn execute(
     match plan.purpose {
         Purpose::Apply => show_outputs(cx, session, &outputs)
             .map_err(|error| if plan.changes.is_empty() { error } else { error.hinted(MADE) })?,
-        Purpose::Destroy => look_again(cx, session, plan).await?,
+        Purpose::Destroy => receipt::show(cx, session, plan).await?,
     }
     session.explain_calls(cx);
     Ok(exit::SUCCESS)
@@ -111,6 +114,7 @@ async fn carry_out(
     session: &Session,
     plan: &Plan,
     expected: Expected,
+    hold: &Hold<'_>,
 ) -> Result<Report, CliError> {
     let mode = match (cx.screen.json, cx.screen.redraws) {
         (true, _) => Mode::Json(Box::new(io::stdout())),
@@ -119,14 +123,17 @@ async fn carry_out(
     };
     let steps = graph::steps(&plan.changes).steps.len();
     let progress = Progress::new(mode, cx.screen.err, steps, expected, Box::new(SystemTime::now));
-    let (stopper, stop) = stop_pair();
     let mut signals = Signals::take()?;
     let listener = |event| progress.event(&event);
     let parallelism = usize::from(cx.global.parallelism);
-    let run = Run::new(&session.provider, plan, parallelism, &stop, &listener);
+    let run = Run::new(&session.provider, plan, parallelism, &hold.stop, &listener);
+    let run = match hold.lease {
+        Some(lease) => run.under(lease),
+        None => run,
+    };
     let is_cut_short = tokio::select! {
         () = run.carry_out() => false,
-        () = signals.stop_twice(&stopper) => true,
+        () = signals.stop_twice(&hold.stopper) => true,
     };
     progress.finish();
     if is_cut_short {
@@ -147,6 +154,7 @@ fn show_report(
     plan: &Plan,
     report: &Report,
     estimate: Option<&Estimate>,
+    hold: &Hold<'_>,
 ) -> Result<(), CliError> {
     let kinds = session.provider.kinds();
     let line = lines::line(SystemTime::now(), "report", &lines::report(plan, report, &kinds));
@@ -165,7 +173,9 @@ fn show_report(
     }
     // A report that cannot be written does not change how the run ended.
     session.explain_calls(cx);
-    let kind = if report.interrupted { ErrorKind::Interrupted } else { ErrorKind::Partial };
+    // A signal stops a run, and so does the loss of its lease.
+    let is_by_signal = report.interrupted && !hold.is_lost();
+    let kind = if is_by_signal { ErrorKind::Interrupted } else { ErrorKind::Partial };
     Err(CliError::said(kind))
 }
 
@@ -181,82 +191,6 @@ fn show_outputs(
     cx.note("Outputs:");
     let text = || outputs::text(&outputs, &session.described, cx.screen.out);
     cx.show("outputs", || lines::outputs(&outputs, &session.described), text)
-}
-
-/// How long AWS may still list deleted objects.
-const ECHO: Duration = Duration::from_secs(90);
-/// The pause between two surveys.
-const PAUSE: Duration = Duration::from_secs(10);
-
-/// Surveys until nothing remains, or until the remaining objects can no longer be an echo.
-async fn look_until_gone(
-    mut look: impl AsyncFnMut() -> Result<Vec<String>, CliError>,
-    say: impl Fn(&str),
-) -> Result<Vec<String>, CliError> {
-    let began = tokio::time::Instant::now();
-    loop {
-        let left = look().await?;
-        if left.is_empty() || began.elapsed() >= ECHO {
-            return Ok(left);
-        }
-        let what = left.join(", ");
-        say(&format!("AWS still lists {what}; checking again in {} s.", PAUSE.as_secs()));
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// After a destroy: verifies with a new survey that nothing remains.
-async fn look_again(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
-    let calls = session.effort().calls;
-    let changed: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
-    let planned = |address: &Address| plan.targets.is_empty() || changed.contains(address);
-    let unseen = RefCell::new(Vec::new());
-    let claims = RefCell::new(Vec::new());
-    let look = async || -> Result<Vec<String>, CliError> {
-        let snapshot = session.survey(Purpose::Destroy).await?;
-        *unseen.borrow_mut() = of_targets(&snapshot.unseen, plan);
-        *claims.borrow_mut() = left_alone(&snapshot);
-        let ours = snapshot.values().flatten().filter(|found| found.owner == Owner::Ours);
-        let left = ours.filter(|found| planned(&found.address) && !session::is_vanishing(found));
-        Ok(left.map(|found| format!("{} ({})", found.address, found.live.id)).collect())
-    };
-    let left = look_until_gone(look, |text| cx.note(text)).await?;
-    let unseen = unseen.into_inner();
-    let claims = claims.into_inner();
-    let calls = session.effort().calls - calls;
-    let kinds = session.provider.kinds().len() - unseen.len();
-    if cx.screen.json {
-        let body = json!({
-            "scope": plan.scope,
-            "left": left,
-            "unseen": looking::json(&unseen),
-            "left_alone": claims,
-            "kinds": kinds,
-            "api_calls": calls,
-        });
-        cx.screen.data(&lines::line(SystemTime::now(), "verified", &body))?;
-    }
-    if !claims.is_empty() {
-        cx.note(plan_text::left_alone(&claims, cx.screen.err));
-    }
-    if !left.is_empty() {
-        return Err(CliError::new(ErrorKind::Partial, "some objects remain")
-            .because(left.join("\n"))
-            .hinted("run the same command again"));
-    }
-    if let Some(error) = unlooked(&unseen, ErrorKind::Partial) {
-        return Err(error);
-    }
-    let what = if plan.targets.is_empty() {
-        format!("nothing of {} remains", plan.scope)
-    } else {
-        format!("none of the targets remains in {}", plan.scope)
-    };
-    cx.note(format_args!("Verified: {what} ({kinds} kinds, {calls} API calls)."));
-    for reason in looking::reasons(&unseen) {
-        cx.note(format_args!("Not verified: {reason}."));
-    }
-    Ok(())
 }
 
 /// The kinds that a plan is about and that payctl could not read.
@@ -279,33 +213,4 @@ pub(super) fn unlooked(unseen: &[SurveyError], kind: ErrorKind) -> Option<CliErr
     let hints = report::hints(&first.error, &first.kind);
     let error = CliError::new(kind, title).because(looking::reasons(&failed).join("\n"));
     Some(hints.into_iter().fold(error, CliError::hinted))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    /// What is left according to an AWS that lists a queue for so long, and how often that was said.
-    async fn left_after(echo: Duration) -> (Vec<String>, usize) {
-        let began = tokio::time::Instant::now();
-        let (looks, said) = (Cell::new(0), RefCell::new(Vec::new()));
-        let look = async || -> Result<Vec<String>, CliError> {
-            looks.set(looks.get() + 1);
-            let listed = began.elapsed() < echo;
-            Ok(listed.then(|| "sqs.queue/jobs (url)".to_owned()).into_iter().collect())
-        };
-        let left = look_until_gone(look, |text| said.borrow_mut().push(text.to_owned())).await;
-        assert_eq!(said.borrow().len() + 1, looks.get(), "{said:?}");
-        (left.unwrap(), looks.get())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn verification_waits_while_aws_still_lists_deleted_objects() {
-        assert_eq!(left_after(Duration::ZERO).await, (Vec::new(), 1));
-        assert_eq!(left_after(Duration::from_secs(60)).await, (Vec::new(), 7));
-        let (left, looks) = left_after(Duration::from_secs(3600)).await;
-        assert_eq!((left.len(), looks), (1, 10));
-    }
 }

@@ -32,14 +32,20 @@ mod environment;
 mod error;
 mod execute;
 pub mod exit;
+mod expiry;
 mod explain;
 mod forecast;
+mod gc;
 mod graph;
+mod history;
 mod learned;
+mod lease;
+mod lenders;
 mod outputs;
 mod plan;
 mod policy;
 mod preflight;
+mod receipt;
 mod restores;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -167,6 +173,7 @@ enum Command {
     Apply(apply::Args),
     Destroy(destroy::Args),
     Validate(validate::Args),
+    History(history::Args),
     Outputs(outputs::Args),
     Status(status::Args),
     Check(check::Args),
@@ -179,6 +186,7 @@ enum Command {
     Schema(schema::Args),
     Completions(completions::Args),
     Env(env::Args),
+    Gc(gc::Args),
     Secret(secret::Args),
     Shift(shift::Args),
     #[cfg(feature = "sandbox")]
@@ -190,6 +198,9 @@ struct Context {
     global: Global,
     screen: Screen,
     stage: Cell<Stage>,
+    /// Whether a lease has to be given back before the process ends: signals then belong to the code
+    /// that does so.
+    is_leased: Cell<bool>,
 }
 
 /// The stage of a command; it decides what a signal does.
@@ -212,7 +223,8 @@ pub fn run() -> ExitCode {
     let Cli { global, command } = cli;
     trace(global.verbose);
     let screen = Screen::open(global.json, global.no_color);
-    let cx = Context { global, screen, stage: Cell::new(Stage::Looking) };
+    let cx =
+        Context { global, screen, stage: Cell::new(Stage::Looking), is_leased: Cell::new(false) };
     match dispatch(&command, &cx) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -228,6 +240,7 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Apply(args) => wait(stoppable(cx, apply::run(cx, args))),
         Command::Destroy(args) => wait(stoppable(cx, destroy::run(cx, args))),
         Command::Validate(args) => validate::run(cx, args),
+        Command::History(args) => wait(stoppable(cx, history::run(cx, args))),
         Command::Outputs(args) => wait(stoppable(cx, outputs::run(cx, args))),
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
@@ -239,7 +252,8 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Comment(args) => wait(stoppable(cx, comment::run(cx, args))),
         Command::Schema(args) => schema::run(cx, args),
         Command::Completions(args) => completions::run(cx, args),
-        Command::Env(args) => env::run(cx, args),
+        Command::Env(args) => wait(stoppable(cx, env::run(cx, args))),
+        Command::Gc(args) => wait(stoppable(cx, gc::run(cx, args))),
         Command::Secret(args) => wait(stoppable(cx, secret::run(cx, args))),
         Command::Shift(args) => wait(stoppable(cx, shift::run(cx, args))),
         #[cfg(feature = "sandbox")]
@@ -265,12 +279,24 @@ async fn stoppable(
     cx: &Context,
     task: impl Future<Output = Result<u8, CliError>>,
 ) -> Result<u8, CliError> {
+    ended_by_signals(cx, task, || !cx.is_leased.get()).await
+}
+
+/// The same, for signals that belong to the caller.
+async fn ended_by_signals(
+    cx: &Context,
+    task: impl Future<Output = Result<u8, CliError>>,
+    are_mine: impl Fn() -> bool,
+) -> Result<u8, CliError> {
     let mut signals = Signals::take()?;
     let mut task = Box::pin(task);
     loop {
         tokio::select! {
             result = &mut task => return result,
             () = signals.next() => {}
+        }
+        if !are_mine() {
+            continue;
         }
         let title = match cx.stage.get() {
             Stage::Looking => "stopped; nothing was changed",

@@ -15,19 +15,22 @@ use super::sandbox::embed;
 use super::{Context, Global, preflight, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection, retry_read};
+use crate::aws::lent;
 use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
 use crate::blueprint::checks::{Check, checks};
+use crate::blueprint::loans::{self, Lent, Loan, loans, taken};
 use crate::blueprint::shifts::{Shift, shifts};
 use crate::blueprint::{self, Facts};
+use crate::config::schema::text::TimeSpan;
 use crate::config::{self, Loaded, Problem};
 use crate::ui::looking;
 use crate::ui::plan::Effort;
 use crate::ui::screen::Screen;
 use payctl_engine::model::address::Address;
-use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::desired::{Blueprint, Desired};
 use payctl_engine::model::error::{ErrorClass, OpError};
-use payctl_engine::model::live::{Found, Live, Owner, Phase};
+use payctl_engine::model::live::{Found, Live, Owner};
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::text::Outputs;
 use payctl_engine::model::zone::Zone;
@@ -54,6 +57,8 @@ pub(super) struct Session {
     pub assume: Assumptions,
     /// The most that it may cost in a month, in US dollars.
     pub budget: Option<u32>,
+    /// How long it lives after an apply.
+    pub ttl: Option<Duration>,
     /// The cloud.
     pub provider: AwsProvider,
     began: Instant,
@@ -65,16 +70,37 @@ pub(super) struct Session {
 impl Session {
     /// Loads the config of an environment and connects to its account.
     pub(super) async fn open(cx: &Context, env: &str) -> Result<Self, CliError> {
+        Self::open_for(cx, env, Purpose::Apply).await
+    }
+
+    /// The same for a purpose. A destroy needs nothing of what others lend: it may be gone.
+    pub(super) async fn open_for(
+        cx: &Context,
+        env: &str,
+        purpose: Purpose,
+    ) -> Result<Self, CliError> {
         let began = Instant::now();
         let loaded = load(&cx.global, env)?;
-        let endpoint = connection(&cx.global, &loaded)?;
+        let region = Some(loaded.config.region.0.clone());
+        let role = loaded.config.assume_role.as_ref().map(|role| role.0.clone());
+        let endpoint = Connection {
+            // The sandbox has an account of its own.
+            account: loaded
+                .config
+                .account
+                .as_ref()
+                .filter(|_| !cx.global.sandbox)
+                .map(|id| id.0.clone()),
+            ..connection(&cx.global, region, role)?
+        };
         let connected = aws::facts::connect(&endpoint, &loaded.config.project.0, env).await;
         let (mut aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
         aws.packages = loaded.packages();
-        if !cx.global.sandbox {
-            check_account(&loaded, &aws)?;
-        }
-        let known = facts(&aws, zones)?;
+        let lent = match purpose {
+            Purpose::Apply => Some(borrowed(&loaded, &aws).await?),
+            Purpose::Destroy => None,
+        };
+        let known = Facts { lent, ..facts(&aws, zones)? };
         let blueprint = blueprint::build(&loaded, &known);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
         let described = loaded.config.outputs.iter();
@@ -84,6 +110,7 @@ impl Session {
         let (checks, shifts) = (checks(&loaded, &known), shifts(&loaded, &known));
         let assume = loaded.config.usage.assumptions();
         let budget = loaded.config.budget.as_ref().map(|budget| budget.monthly);
+        let ttl = loaded.config.ttl.as_ref().map(TimeSpan::time);
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
         Ok(Self {
             blueprint,
@@ -92,6 +119,7 @@ impl Session {
             shifts,
             assume,
             budget,
+            ttl,
             provider,
             began,
             screen: cx.screen,
@@ -99,14 +127,44 @@ impl Session {
         })
     }
 
+    /// An environment of which there is no config: it wants nothing, and what it has is found by tags.
+    pub(super) fn unconfigured(cx: &Context, aws: &Aws, project: &str, env: &str) -> Self {
+        let aws = aws.of(project, env);
+        Self {
+            blueprint: Blueprint {
+                scope: aws.scope.clone(),
+                protect: false,
+                disposable: false,
+                resources: BTreeMap::new(),
+                outputs: BTreeMap::new(),
+            },
+            described: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            shifts: BTreeMap::new(),
+            ttl: None,
+            provider: AwsProvider::new(aws),
+            began: Instant::now(),
+            screen: cx.screen,
+            warned: RefCell::default(),
+        }
+    }
+
     /// Reads everything that the environment has in the cloud, and warns of kinds that it could not
     /// read. Fails only if it could not read anything.
     pub(super) async fn survey(&self, purpose: Purpose) -> Result<Snapshot, CliError> {
+        self.survey_for(&self.blueprint.resources, purpose).await
+    }
+
+    /// The same, and everything that has the name of one of these resources.
+    pub(super) async fn survey_for(
+        &self,
+        resources: &BTreeMap<Address, Desired>,
+        purpose: Purpose,
+    ) -> Result<Snapshot, CliError> {
         let so_far = Mutex::new(None);
         let listener = |looking: Looking| {
             *so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(looking);
         };
-        let resources = &self.blueprint.resources;
         let look = survey::look(&self.provider, resources, purpose, survey::PATIENCE, &listener);
         let mut snapshot = self.shown(look, &so_far, looking::progress).await;
         let unseen = &snapshot.unseen;
@@ -233,12 +291,31 @@ impl Session {
 
     /// With `-v`, lists the calls that payctl made.
     pub(super) fn explain_calls(&self, cx: &Context) {
-        if cx.global.verbose > 0 {
-            for (call, number) in self.provider.aws().meter.counts() {
-                cx.note(format_args!("{number:>5}  {call}"));
-            }
+        explain_calls(cx, self.provider.aws());
+    }
+}
+
+/// With `-v`, lists the calls that payctl made.
+pub(super) fn explain_calls(cx: &Context, aws: &Aws) {
+    if cx.global.verbose > 0 {
+        for (call, number) in aws.meter.counts() {
+            cx.note(format_args!("{number:>5}  {call}"));
         }
     }
+}
+
+/// The account and the region of the credentials, without a config. The files of a config directory
+/// may name the region; otherwise it comes from where the SDK finds it.
+pub(super) async fn account(cx: &Context) -> Result<Aws, CliError> {
+    let named = || config::region(&cx.global.config_dir);
+    let endpoint = connection(&cx.global, cx.global.region.clone().or_else(named), None)?;
+    let connected = Aws::connect(&endpoint, "", "").await;
+    connected.map_err(|error| unconnected(&endpoint, &error))
+}
+
+/// What a survey found that this environment owns.
+pub(super) fn ours(snapshot: &Snapshot) -> impl Iterator<Item = &Found> {
+    snapshot.values().flatten().filter(|found| found.owner == Owner::Ours)
 }
 
 /// Loads one environment's config.
@@ -310,13 +387,17 @@ pub(super) fn live_outputs(snapshot: &Snapshot) -> BTreeMap<Address, Outputs> {
     snapshot.iter().filter_map(ours).collect()
 }
 
-/// How to reach the cloud: from the flags, else from the config, else from the default chain of the
-/// SDK.
-fn connection(global: &Global, loaded: &Loaded) -> Result<Connection, CliError> {
+/// How to reach the cloud: from the flags, else from the default chain of the SDK.
+fn connection(
+    global: &Global,
+    region: Option<String>,
+    role: Option<String>,
+) -> Result<Connection, CliError> {
     let mut connection = Connection {
-        region: Some(loaded.config.region.0.clone()),
+        region,
         profile: global.profile.clone(),
-        assume_role: global.assume_role.clone(),
+        // The sandbox has one caller.
+        assume_role: global.assume_role.clone().or(role).filter(|_| !global.sandbox),
         endpoint_url: global.endpoint_url.clone(),
         ..Connection::default()
     };
@@ -336,6 +417,10 @@ fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
 
 /// The error of a failed connection, with hints for an endpoint that stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
+    if aws::error::is_other_account(error) {
+        return CliError::new(ErrorKind::User, &error.message)
+            .hinted("choose other credentials with --profile or --assume-role");
+    }
     let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
     let Some(url) = url else {
         return CliError::cloud("connect to AWS", error);
@@ -355,19 +440,6 @@ fn unconnected(connection: &Connection, error: &OpError) -> CliError {
     }
 }
 
-/// Refuses an account that the config does not name.
-fn check_account(loaded: &Loaded, aws: &Aws) -> Result<(), CliError> {
-    match &loaded.config.account {
-        Some(wanted) if wanted.0 != aws.scope.account => Err(CliError::new(
-            ErrorKind::User,
-            format!("the credentials are for account {}", aws.scope.account),
-        )
-        .because(format!("the config allows only account {}", wanted.0))
-        .hinted("choose other credentials with --profile or --assume-role")),
-        Some(_) | None => Ok(()),
-    }
-}
-
 /// The facts about account and region that the blueprint needs.
 fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
     let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
@@ -377,12 +449,19 @@ fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
         partition: aws.scope.partition.clone(),
         zones,
         now: now.map_err(|error| CliError::new(ErrorKind::Bug, error.to_string()))?,
+        lent: None,
     })
 }
 
-/// Whether AWS is already deleting an object.
-pub(super) fn is_vanishing(found: &Found) -> bool {
-    matches!(found.live.phase, Phase::Deleting(_))
+/// What other environments lend, found by their ownership tags. Anything that is missing or not
+/// clear is an error of the config, before anything is written.
+async fn borrowed(loaded: &Loaded, aws: &Aws) -> Result<Lent, CliError> {
+    let loans = loans(&loaded.config);
+    let asked = loans.iter().flat_map(Loan::asks).collect();
+    let found = lent::find(aws, &asked).await;
+    let found = found.map_err(|error| CliError::cloud("look for what others lend", &error))?;
+    taken(&loans, &found)
+        .map_err(|(loan, number)| CliError::config(&[loans::problem(loaded, loan, number)]))
 }
 
 #[cfg(test)]
@@ -390,7 +469,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use payctl_engine::model::live::Tags;
+    use payctl_engine::model::live::{Phase, Tags};
 
     #[test]
     fn shared_objects_have_outputs() {

@@ -5,6 +5,7 @@ use std::io;
 use std::time::SystemTime;
 
 use super::error::{CliError, ErrorKind};
+use super::lease::{self, Hold};
 use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit};
@@ -18,7 +19,6 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Live;
 use payctl_engine::model::text::{Output, Outputs};
 use payctl_engine::shift::{self as engine, BadSteps, End, Limits, OnAlarm, Order, Report, Steps};
-use payctl_engine::stop::stop_pair;
 use payctl_engine::traffic::Traffic;
 
 /// Move traffic step by step, watch it, and take it back
@@ -43,6 +43,8 @@ pub(super) struct Args {
     /// Look once, and say what the run would do
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    lease: lease::Args,
 }
 
 /// The direction.
@@ -76,7 +78,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         (Some(Command::Back { name, side }), _) => {
             let side = side.to.as_deref();
             let road = Road::open(&session, name, Direction::Back(side), false).await?;
-            move_traffic(cx, &session, name, &road, None).await
+            // Nothing may keep traffic from going back.
+            move_traffic(cx, &session, name, &road, None, &Hold::none()).await
         }
         (None, Some(name)) => {
             let side = Direction::To(args.side.to.as_deref());
@@ -84,7 +87,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             let order = order(name, road.shift, args.step)?;
             match args.dry_run {
                 true => look(cx, name, &road, &order).await,
-                false => move_traffic(cx, &session, name, &road, Some(&order)).await,
+                false => {
+                    let work = async |hold: &Hold<'_>| {
+                        move_traffic(cx, &session, name, &road, Some(&order), hold).await
+                    };
+                    lease::under(cx, &session, &args.lease, "shift", work).await
+                }
             }
         }
         (None, None) => Err(CliError::new(ErrorKind::Bug, "a shift without a name")),
@@ -226,7 +234,7 @@ fn order(name: &str, shift: &Shift, step: Option<u8>) -> Result<Order, CliError>
     let limits = shift.limits.as_ref();
     Ok(Order {
         shift: name.to_owned(),
-        run: run_id()?,
+        run: lease::run_id()?,
         steps,
         bake: shift.bake,
         on_alarm: match shift.on_alarm {
@@ -241,15 +249,6 @@ fn order(name: &str, shift: &Shift, step: Option<u8>) -> Result<Order, CliError>
             missing: shift.missing,
         },
     })
-}
-
-/// What tells this run from any other.
-fn run_id() -> Result<String, CliError> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        CliError::new(ErrorKind::User, "cannot get random numbers from the system").because(error)
-    })?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Looks once, and says what a run would do.
@@ -304,10 +303,11 @@ async fn move_traffic(
     name: &str,
     road: &Road<'_>,
     order: Option<&Order>,
+    hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
     let run = match order {
         Some(order) => order.run.clone(),
-        None => run_id()?,
+        None => lease::run_id()?,
     };
     let mode = match (cx.screen.json, cx.screen.redraws) {
         (true, _) => Mode::Json(Box::new(io::stdout())),
@@ -316,20 +316,19 @@ async fn move_traffic(
     };
     let progress =
         Progress::new(mode, cx.screen.err, road.sides.clone(), Box::new(SystemTime::now));
-    let (stopper, stop) = stop_pair();
     let mut signals = Signals::take()?;
     cx.stage.set(Stage::Changing);
     let listener = |event| progress.event(&event);
     let traffic = &*road.traffic;
     let moving = async {
         match order {
-            Some(order) => engine::shift(traffic, order, &stop, &listener).await,
-            None => engine::back(traffic, name, &run, &stop, &listener).await,
+            Some(order) => engine::shift(traffic, order, &hold.stop, &listener).await,
+            None => engine::back(traffic, name, &run, &hold.stop, &listener).await,
         }
     };
     let report = tokio::select! {
         report = moving => Some(report),
-        () = signals.stop_twice(&stopper) => None,
+        () = signals.stop_twice(&hold.stopper) => None,
     };
     progress.finish();
     let Some(report) = report else {

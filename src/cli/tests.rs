@@ -28,6 +28,7 @@ fn the_help_lists_commands_and_global_flags() {
       apply        Make the environment match its config
       destroy      Delete everything that belongs to the environment
       validate     Check the config, without calling AWS
+      history      Show who applied and destroyed the environment, when, and what that changed
       outputs      Show the environment's outputs
       status       Show what exists and whether it is healthy
       check        Test what is deployed
@@ -37,7 +38,8 @@ fn the_help_lists_commands_and_global_flags() {
       policy       Print the least IAM policy for a task
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script of a shell
-      env          Show the configured environments
+      env          Show the environments of the account, or those of the config
+      gc           Destroy every environment whose time has passed
       secret       Set the value of a secret
       shift        Move traffic step by step, watch it, and take it back
       sandbox      Manage the embedded AWS that --sandbox uses

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
+use sha2::{Digest as _, Sha256};
 
 use super::files::{LARGEST_CONFIG, MOST_CONFIGS, Refusal, Repository};
 use super::key_path::KeyPath;
@@ -182,6 +183,7 @@ impl Dir {
         let tree = layers.next().map(|mut merged| {
             layers.for_each(|layer| merged.overlay(layer));
             with_zone(&mut merged);
+            without_inherited(&mut merged);
             let top = Span::default();
             Node { at: top, key_at: top, ..merged }
         });
@@ -202,6 +204,33 @@ fn with_zone(tree: &mut Node) {
         entries.insert(WITH_ZONE.to_owned(), differences);
     } else if has_zone {
         tree.overlay(differences);
+    }
+}
+
+/// The sections of what another environment can lend.
+const LENDABLE: &[&str] = &["network"];
+/// The same for sections of named items.
+const LENDABLE_ITEMS: &[&str] = &["keys"];
+
+/// A table with `from` says all: what it inherits from the files below is the lender's to decide. What
+/// stands beside it in the same file or above stays, and is an error.
+fn without_inherited(tree: &mut Node) {
+    let Value::Table(sections) = &mut tree.value else { return };
+    for (name, section) in sections {
+        if LENDABLE.contains(&name.as_str()) {
+            keep_own(section);
+        } else if let (true, Value::Table(items)) =
+            (LENDABLE_ITEMS.contains(&name.as_str()), &mut section.value)
+        {
+            items.values_mut().for_each(keep_own);
+        }
+    }
+}
+
+fn keep_own(node: &mut Node) {
+    let Some(file) = node.get("from").map(|from| from.key_at.file) else { return };
+    if let Value::Table(entries) = &mut node.value {
+        entries.retain(|_, entry| entry.key_at.file <= file);
     }
 }
 
@@ -252,6 +281,33 @@ pub(crate) fn is_env_name(name: &str) -> bool {
         && name.chars().all(allowed)
         && !name.ends_with('-')
         && !name.contains("--")
+}
+
+/// The name of an environment from any text, such as the name of a branch: its letters and digits in
+/// lower case, with dashes in between. A digest tells texts apart that differ only in the rest.
+pub fn env_name(text: &str) -> String {
+    if is_env_name(text) {
+        return text.to_owned();
+    }
+    let mut name = String::new();
+    for c in text.chars().map(|c| c.to_ascii_lowercase()) {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            name.push(c);
+        } else if !name.is_empty() && !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+        name.insert_str(0, "env-");
+    }
+    let digest = digest(text);
+    name.truncate(LONGEST_ENV - digest.len() - 1);
+    format!("{}-{digest}", name.trim_end_matches('-'))
+}
+
+/// Eight hexadecimal digits that stand for a text.
+pub(crate) fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Fills in `${env}`, `${project}`, `${region}`, `${zone}` and `${var.NAME}` everywhere, keys included.

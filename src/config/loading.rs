@@ -8,12 +8,26 @@ use super::layers::{self, Dir, Environment, Merged};
 use super::loaded::Loaded;
 use super::problem::{Problem, Sources, Span};
 use super::schema::Config;
-use super::tree::Node;
+use super::tree::{self, Node};
 use super::{check, packages, rules};
 
 /// The environments and templates that a directory offers.
 pub fn find_environments(dir: &Path) -> Result<Vec<Environment>, Problem> {
     Ok(Dir::read(dir)?.environments())
+}
+
+/// Whether a directory has a file or a template for an environment.
+pub fn has(dir: &Path, env: &str) -> Result<bool, Problem> {
+    Ok(Dir::read(dir)?.find(env).is_ok())
+}
+
+/// The region that the files of a directory name, if all name the same one.
+pub fn region(dir: &Path) -> Option<String> {
+    let dir = Dir::read(dir).ok()?;
+    let texts = dir.files.values().filter_map(|text| text.as_ref().ok());
+    let named = texts.filter_map(|text| tree::parse(text, 0).0.text("region").map(str::to_owned));
+    let mut regions = named.collect::<BTreeSet<_>>().into_iter();
+    regions.next().filter(|region| regions.next().is_none() && !region.contains('$'))
 }
 
 /// Loads one environment. `vars` looks up process environment variables for `${var.NAME}`; it is

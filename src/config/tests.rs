@@ -45,6 +45,11 @@ fn check(text: &str, expected: &str) {
 #[test]
 fn structural_problems_have_a_place_and_a_fix() {
     check("[queues.a]\nvisibilty = 3", "4:1 unknown key `visibilty` (did you mean `visibility");
+    check("ttl = \"72h\"", "3:7 `ttl` destroys the environment with its data (add `disposable");
+    check("[network]\nzones = 2", "`cidr` is missing");
+    let role = "arn:aws:iam::210987654321:role/payctl";
+    let text = format!("account = \"123456789012\"\nassume_role = \"{role}\"");
+    check(&text, "4:15 the role is not in account 123456789012");
     check("protect = 1", "3:11 expected true or false, found an integer");
     check("[tables.a]", "3:9 `partition_key` is missing");
     check("[queues.A_b]", "3:9 `A_b` has the wrong format (names have lower-case");

@@ -188,7 +188,8 @@ pub fn outputs(outputs: &Outputs, described: &BTreeMap<String, String>) -> Value
     json!({ "outputs": Value::Object(values.collect()), "descriptions": described })
 }
 
-fn step(verb: Verb) -> &'static str {
+/// The word for a step.
+pub fn step(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "create",
         Verb::Update => "update",

@@ -159,6 +159,9 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         serves: _,
         felt: _,
         typical,
+        // How a destroy reads the index of tags.
+        types: _,
+        kept_types: _,
         sizes: _,
         immutable,
         create_only,

@@ -6,7 +6,9 @@
 pub mod checks;
 pub mod cost;
 pub mod diagram;
+pub mod environments;
 pub mod graph;
+pub mod history;
 pub mod json;
 pub mod kind;
 pub mod looking;

@@ -128,7 +128,7 @@ fn help_and_explanations() {
     }
     check("explain", &folder.run("explain"));
     check("explain_kind", &folder.run("explain sqs.queue"));
-    check("env_list", &folder.run("env list"));
+    check("env_list", &folder.run("env list --configured"));
     check("validate", &folder.run("validate"));
     check("graph_dot", &folder.run("graph --env dev"));
     check("graph_mermaid", &folder.run("graph --env dev --format mermaid"));

@@ -59,6 +59,7 @@ async fn blueprint_of(provider: &AwsProvider, text: &str) -> Blueprint {
         partition: aws.scope.partition.clone(),
         zones: zones(aws).await.expect("zones"),
         now: "2026-01-01T00:00:00Z".into(),
+        lent: None,
     };
     blueprint::build(&loaded, &facts).expect("a valid blueprint")
 }

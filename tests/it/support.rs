@@ -10,8 +10,10 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use payctl::aws::clients::{Aws, Connection};
 use payctl::aws::facts::zones;
 use payctl::aws::kinds::KINDS;
+use payctl::aws::lent;
 use payctl::aws::provider::AwsProvider;
 use payctl::aws::resource::AnyKind;
+use payctl::blueprint::loans::{Loan, loans, taken};
 use payctl::blueprint::{self, Facts};
 use payctl::config::{self, Loaded};
 use payctl_engine::apply::{Report, apply};
@@ -237,12 +239,16 @@ pub async fn shipped(provider: &AwsProvider) -> Blueprint {
 }
 
 async fn built(aws: &Aws, loaded: &Loaded) -> Blueprint {
+    let loans = loans(&loaded.config);
+    let asked = loans.iter().flat_map(Loan::asks).collect();
+    let found = lent::find(aws, &asked).await.expect("the endpoint answers");
     let facts = Facts {
         account: aws.scope.account.clone(),
         region: aws.scope.region.clone(),
         partition: aws.scope.partition.clone(),
         zones: zones(aws).await.expect("zones"),
         now: "2026-01-01T00:00:00Z".into(),
+        lent: Some(taken(&loans, &found).expect("the lenders have it")),
     };
     blueprint::build(loaded, &facts).expect("a valid blueprint")
 }

@@ -13,6 +13,7 @@ use super::converge::rivals::Refs;
 use super::converge::{self, Want};
 use super::event::{Event, Listener, StepError, Verb};
 use super::graph::{self, Steps};
+use super::lease::Lease;
 use super::plan::{Change, Plan};
 use super::provider::{Provider, Target};
 use super::stop::Stop;
@@ -114,6 +115,8 @@ pub struct Run<'a> {
     services: BTreeMap<&'static str, Semaphore>,
     outputs: Mutex<BTreeMap<Address, Outputs>>,
     stop: &'a Stop,
+    /// No step begins while this lease cannot be trusted.
+    lease: Option<&'a Lease<'a>>,
     listener: Listener<'a>,
     began: Instant,
     /// What the events have told so far.
@@ -139,9 +142,24 @@ impl<'a> Run<'a> {
             services: services(provider),
             outputs: Mutex::new(plan.outputs.clone()),
             stop,
+            lease: None,
             listener,
             began: Instant::now(),
             so_far: Mutex::default(),
+        }
+    }
+
+    /// The same run under a lease: no step begins while the lease cannot be trusted.
+    #[must_use]
+    pub fn under(mut self, lease: &'a Lease<'a>) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Completes when the run's lease can be trusted.
+    async fn lease_is_live(&self) {
+        if let Some(lease) = self.lease {
+            lease.live().await;
         }
     }
 
@@ -159,17 +177,21 @@ impl<'a> Run<'a> {
         // Nothing can succeed any more, so that nothing is begun.
         let mut is_over = false;
         loop {
+            let mut is_held_up = false;
             if !self.stop.is_requested() && !is_over {
-                for step in std::mem::take(&mut ready) {
+                is_held_up = !ready.is_empty() && self.lease.is_some_and(|lease| !lease.is_live());
+                let steps = if is_held_up { BTreeSet::new() } else { std::mem::take(&mut ready) };
+                for step in steps {
                     let listener = &listener;
                     running.push(async move { (step, self.step(step, listener).await) });
                 }
             }
-            if running.is_empty() {
+            if running.is_empty() && !is_held_up {
                 break;
             }
             let finished = tokio::select! {
-                finished = running.next() => finished,
+                finished = running.next(), if !running.is_empty() => finished,
+                () = self.lease_is_live(), if is_held_up => continue,
                 () = self.stop.requested(), if grace.is_none() => {
                     grace = Some(Instant::now() + GRACE);
                     self.tell(Event::Stopping { in_flight: running.len() });

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::model::live::Tags;
 use crate::model::meta::{Meta, is_reached};
-use crate::model::scope::{TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT};
+use crate::model::scope::{TAG_BORROWS, TAG_DISPOSABLE, TAG_KEYS, TAG_PROTECT};
 use crate::model::text::each_ref;
 
 /// One field that differs.
@@ -80,7 +80,7 @@ pub fn diff_tags(want: &Tags, live: &Tags) -> Vec<FieldChange> {
     let kept = live.get(TAG_KEYS).map(String::as_str).unwrap_or_default();
     let dropped = kept
         .split(' ')
-        .chain([TAG_PROTECT, TAG_DISPOSABLE])
+        .chain([TAG_PROTECT, TAG_DISPOSABLE, TAG_BORROWS])
         .filter(|key| !want.contains_key(*key))
         .filter_map(|key| live.get(key).map(|value| change(key, Some(value), None)));
     wanted.chain(dropped).collect()

@@ -11,6 +11,7 @@ pub mod converge;
 pub mod diff;
 pub mod event;
 pub mod graph;
+pub mod lease;
 pub mod model;
 pub mod outlook;
 mod owners;

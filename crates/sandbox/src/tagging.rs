@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::toolbox::{KEY_VALUE, Tags, list, number, page, tag_pairs, text, texts};
 use super::{
     Answer, Call, Refusal, World, acm, apigateway, cloudwatch, costexplorer, dynamodb, ec2, ecs,
-    elb, events, kms, lambda, logs, rds, route53, s3, sns, sqs, ssm, waf,
+    elb, events, kms, lambda, logs, rds, route53, s3, secretsmanager, sns, sqs, ssm, waf,
 };
 
 /// Answers a call.
@@ -44,6 +44,7 @@ fn everything<'a>(
         .chain(cloudwatch::all_tags(&world.cloudwatch, region))
         .chain(rds::all_tags(&world.rds, region))
         .chain(route53::all_tags(&world.route53, region))
+        .chain(secretsmanager::all_tags(&world.secretsmanager, region))
         .chain(s3.into_iter().map(|(arn, tags)| (arn, Cow::Owned(tags))))
         .chain(sns::all_tags(&world.sns, region))
         .chain(sqs::all_tags(&world.sqs, region))

@@ -12,6 +12,7 @@ use futures::future::join_all;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::aws::error::is_other_account;
 
 /// What a service does to a call.
 pub(in crate::aws) enum Does {
@@ -289,6 +290,38 @@ async fn only_credentials_that_may_arrive_are_waited_for() {
         let got = listed.expect_err("no credentials");
         assert_eq!(got.class, class, "{got}");
         assert_eq!(got.passes(), class == ErrorClass::Busy);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_account_is_asked_only_who_it_is() {
+    for (allowed, asked) in [("000000000000", 1), ("999999999999", 0)] {
+        let service = Service(Arc::new(|_| {
+            Does::Answer(
+                200,
+                "<GetCallerIdentityResponse><GetCallerIdentityResult>\
+                 <Arn>arn:aws:iam::000000000000:user/ci</Arn><Account>000000000000</Account>\
+                 </GetCallerIdentityResult></GetCallerIdentityResponse>",
+            )
+        }));
+        let connection = Connection {
+            region: Some("us-east-1".into()),
+            account: Some(allowed.into()),
+            keys: Some(("key".into(), "secret".into())),
+            transport: Some(SharedHttpClient::new(service)),
+            ..Connection::default()
+        };
+        let mut questions = 0;
+        let question = async |_: &Aws| {
+            questions += 1;
+            Ok(())
+        };
+        let connected = Aws::connect_asking(&connection, "payment", "dev", question).await;
+        assert_eq!(questions, asked);
+        match connected {
+            Ok((aws, ())) => assert_eq!(aws.caller, "arn:aws:iam::000000000000:user/ci"),
+            Err(error) => assert!(is_other_account(&error), "{error}"),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! (`rates.rs`) and its checks before an apply (`CHECKS`). A new kind is one file in the folder of
 //! its service, its `mod` line there and its line in the table here.
 
+use super::census::Index;
+use super::leftovers::{Holder, Probe};
 use super::pace::rates::Rates;
 use super::preflight::Check;
 use super::resource::{AnyKind, kind};
@@ -123,6 +125,18 @@ static CHECKS: &[&[Check]] = &[
 
 /// These find the backups that AWS keeps of deleted objects.
 pub static KEEPERS: &[Keeper] = &[dynamodb::KEEPER, rds::KEEPER];
+
+/// These tell until when AWS holds deleted objects.
+pub(super) static HOLDERS: &[Holder] = &[kms::held::HOLDER, secretsmanager::held::HOLDER];
+
+/// These tell whether an object exists that is of no kind.
+pub(super) static PROBES: &[Probe] = &[ec2::probe::PROBE];
+
+/// These list the objects of all environments that the tagging API does not know.
+pub(super) static INDEXES: &[Index] = &[autoscaling::index::INDEX, iam::index::INDEX];
+
+/// These list objects of environments that use something of others, without delay.
+pub(super) static CLAIMS: &[Index] = &[ec2::claims::CLAIMS];
 
 /// All checks before an apply, in the order of their subjects.
 pub fn checks() -> Vec<&'static Check> {

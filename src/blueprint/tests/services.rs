@@ -65,23 +65,7 @@ fn made(text: &str) -> BTreeMap<Address, Desired> {
     std::fs::write(dir.path().join("dev.toml"), format!("{HEAD}{text}")).unwrap();
     let loaded = load(dir.path(), "dev", &|_| None).unwrap();
     let (config, facts) = (&loaded.config, &facts());
-    let scope = Scope {
-        project: "payment".into(),
-        env: "dev".into(),
-        account: facts.account.clone(),
-        region: facts.region.clone(),
-        partition: facts.partition.clone(),
-    };
-    let mut builder = Builder {
-        loaded: &loaded,
-        config,
-        facts,
-        scope,
-        problems: Vec::new(),
-        resources: BTreeMap::new(),
-        askers: BTreeMap::new(),
-        callers: BTreeMap::new(),
-    };
+    let mut builder = Builder::new(&loaded, facts);
     builder.network();
     builder.security_groups();
     builder.secrets();

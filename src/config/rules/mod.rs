@@ -20,6 +20,7 @@ mod fleets;
 mod functions;
 mod keys;
 mod load_balancers;
+mod loans;
 mod log_groups;
 mod metric_filters;
 mod metrics;
@@ -54,7 +55,8 @@ impl Rules<'_> {
     /// A tier that the config uses must exist in the network.
     fn tier(&mut self, path: &KeyPath, network: &Network, tier: impl Into<SubnetTier>) {
         let tier = tier.into();
-        if network.prefix(tier).is_none() {
+        // The lender decides what it has: payctl looks before it writes anything.
+        if network.prefix(tier).is_none() && network.from.is_none() {
             let word = tier.word();
             let fix = format!("set `{word}_subnets = true` in [network]");
             self.say(path, format!("the network has no {word} subnets"), fix);
@@ -66,6 +68,7 @@ impl Rules<'_> {
 pub(crate) fn check(loaded: &Loaded) -> Vec<Problem> {
     let mut rules = Rules { loaded, config: &loaded.config, problems: Vec::new() };
     rules.project();
+    rules.loans();
     rules.network();
     rules.security_groups();
     rules.tables();

@@ -11,6 +11,13 @@ impl Rules<'_> {
     pub(super) fn network(&mut self) {
         let Some(network) = &self.config.network else { return };
         let path = KeyPath::of("network").key("cidr");
+        if network.from.is_some() {
+            return;
+        }
+        if network.cidr.is_empty() {
+            let fix = "add `cidr = \"10.0.0.0/16\"`, or `from` with another environment";
+            return self.say(&KeyPath::of("network"), "`cidr` is missing", fix);
+        }
         let Some(block) = Block::parse(&network.cidr) else {
             let message = format!("`{}` is not an address range", network.cidr.0);
             return self.say(&path, message, "write for example 10.0.0.0/16");

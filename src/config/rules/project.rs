@@ -24,6 +24,17 @@ impl Rules<'_> {
             let message = "`protect` and `disposable` cannot be used together";
             self.say(&KeyPath::of("disposable"), message, "remove `protect` or `disposable`");
         }
+        if let (Some(account), Some(role)) = (&self.config.account, &self.config.assume_role)
+            && role.split(':').nth(4) != Some(&**account)
+        {
+            let message = format!("the role is not in account {}", account.0);
+            let fix = "name a role of that account, or another account";
+            self.say(&KeyPath::of("assume_role"), message, fix);
+        }
+        if self.config.ttl.is_some() && !self.config.disposable {
+            let message = "`ttl` destroys the environment with its data";
+            self.say(&KeyPath::of("ttl"), message, "add `disposable = true`, or remove `ttl`");
+        }
         self.tags();
         self.parameters();
     }

@@ -62,7 +62,7 @@ impl Rules<'_> {
     fn same_peer(&self, peer: &str) -> String {
         let network = self.config.network.as_ref();
         match (peer, network) {
-            ("vpc", Some(network)) => network.cidr.0.clone(),
+            ("vpc", Some(network)) if network.from.is_none() => network.cidr.0.clone(),
             _ => canonical(peer).unwrap_or_else(|| peer.to_owned()),
         }
     }

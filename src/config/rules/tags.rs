@@ -40,9 +40,10 @@ impl Rules<'_> {
             }
         }
         let count = self.config.tags.len() + self.config.tags_at_creation.len();
-        if count + OWN_TAGS > 50 {
-            let fix =
-                format!("remove some: AWS allows at most 50, and payctl needs {OWN_TAGS} of them");
+        let borrows = self.lends();
+        let own = OWN_TAGS + usize::from(self.config.ttl.is_some()) + usize::from(borrows);
+        if count + own > 50 {
+            let fix = format!("remove some: AWS allows at most 50, and payctl needs {own} of them");
             self.say(&KeyPath::of("tags"), format!("too many tags: {count}"), fix);
         }
         let keys: usize = self.config.tags.keys().map(|key| key.chars().count() + 1).sum();

@@ -7,13 +7,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::policies::Statement;
-use super::text::PhysicalName;
+use super::text::{EnvName, PhysicalName};
 use super::yes;
 
 /// A customer managed KMS key.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
+    /// Another environment of the project whose key of this name is used, as its only key: `"dev"`.
+    /// payctl finds it by its ownership tags, and neither changes nor deletes it.
+    pub from: Option<EnvName>,
     /// The alias without `alias/`. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// A description.

@@ -53,7 +53,7 @@ use parameters::Parameter;
 use template::TemplateRule;
 use text::{
     AccountId, DomainName, InputName, ItemName, OutputName, ParameterName, ProjectName, Region,
-    Stamp, TagKey, TagValue, Template,
+    RoleArn, Stamp, TagKey, TagValue, Template, TimeSpan,
 };
 use variables::Variable;
 
@@ -79,6 +79,9 @@ pub struct Config {
     pub zone: Option<DomainName>,
     /// The id of the only AWS account that this environment may use.
     pub account: Option<AccountId>,
+    /// The ARN of the role that payctl assumes for this environment, with the credentials that it finds.
+    /// `--assume-role` replaces it.
+    pub assume_role: Option<RoleArn>,
     /// Refuses destroy and any loss of data. Objects that hold data have the tag `payctl:protect`. To
     /// lift it, set `false` and apply: that apply removes the tag, and the next one may delete.
     #[serde(default)]
@@ -87,6 +90,10 @@ pub struct Config {
     /// have the tag `payctl:disposable`.
     #[serde(default)]
     pub disposable: bool,
+    /// How long the environment lives after its last apply: `"72h"`. Its objects have the tag
+    /// `payctl:expires`, and `payctl gc` destroys the environment once that time has passed. An apply
+    /// moves the time on as soon as less than half of it is left. It needs `disposable = true`.
+    pub ttl: Option<TimeSpan>,
     /// Whether GuardDuty monitors the account. payctl does not change a detector that exists already.
     #[serde(default)]
     pub threat_detection: threat_detection::ThreatDetection,

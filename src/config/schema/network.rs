@@ -6,16 +6,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::log_groups::LogTarget;
-use super::text::{Cidr, InstanceType, PhysicalName, SubnetSize, ZoneName};
+use super::text::{Cidr, EnvName, InstanceType, PhysicalName, SubnetSize, ZoneName};
 use crate::words::network::{GatewayService, Traffic};
 
 /// The network: one VPC with up to three tiers of subnets in some availability zones.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
+    /// Another environment of the project whose network this one uses, as its only key: `"dev"`. payctl
+    /// finds it by its ownership tags, and neither changes nor deletes it.
+    pub from: Option<EnvName>,
     /// The name of the VPC.
     pub name: Option<PhysicalName>,
-    /// The address range of the VPC, `10.0.0.0/16`.
+    /// The address range of the VPC, `10.0.0.0/16`. Needed unless `from` is set.
+    #[serde(default)]
     pub cidr: Cidr,
     /// The number of availability zones.
     #[serde(default = "two")]

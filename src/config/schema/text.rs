@@ -65,12 +65,18 @@ strings! {
     /// An AWS region.
     Region { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$" }
         => "a region looks like us-east-1"
+    /// Another environment of the project.
+    EnvName { "pattern": "^[a-z](-?[a-z0-9]){0,47}$" }
+        => "an environment's name is 1 to 48 lower-case letters, digits and single dashes, and begins with a letter"
     /// An availability zone.
     ZoneName { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}[a-z]$" }
         => "a zone looks like us-east-1a"
     /// An AWS account id.
     AccountId { "pattern": "^[0-9]{12}$" }
         => "an account id has 12 digits"
+    /// A role to assume.
+    RoleArn { "pattern": "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+$" }
+        => "a role looks like arn:aws:iam::123456789012:role/payctl"
     /// The pattern of names.
     NamePattern { "pattern": "^([A-Za-z0-9-]|\\{(env|project|type|name)\\})+$" }
         => "letters, digits, dashes and {env}, {project}, {type}, {name}"

@@ -41,7 +41,7 @@ pub(super) fn example(item: &Item, path: &[String]) -> Option<String> {
 
 /// The files that examples come from, the complete one first.
 pub(super) fn example_files() -> Vec<Item> {
-    ["docs/examples/full/full.toml", "config/pr.toml"]
+    ["docs/examples/full/full.toml", "config/pr.toml", "docs/examples/pull-requests/pr.toml"]
         .iter()
         .map(|path| {
             Item::Table(read(path).parse::<DocumentMut>().expect("TOML").as_table().clone())

@@ -2,19 +2,23 @@
 //! allow them: what payctl does, what others do meanwhile, and all that payctl needed for its part.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
 
 use aws_sdk_dynamodb::types::BackupTypeFilter;
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 use payctl::aws::kinds::{KEEPERS, checks, find_kind};
+use payctl::aws::leases::Leases;
 use payctl::aws::policy::Task;
 use payctl::aws::preflight::{Fate, Planned, Preflight};
 use payctl::aws::provider::AwsProvider;
+use payctl_engine::lease::{Lease, SANDBOX_TERMS};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::{Scope, TAG_KEYS};
 use payctl_engine::model::text::{Output, Text};
 use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::planner;
+use payctl_engine::stop::stop_pair;
 use payctl_engine::survey::survey;
 use payctl_sandbox::{Need, Sandbox};
 use serde_json::{Value, json};
@@ -22,6 +26,7 @@ use serde_json::{Value, json};
 use super::asked;
 use crate::checks::check;
 use crate::kinds::round_trip;
+use crate::leases::{holder, run_record};
 use crate::support::{
     another, by_hand, carry_out, configured, needed, plan_now, sample_provider, samples, sandboxed,
     shipped_config,
@@ -216,6 +221,28 @@ impl Account {
     /// Somebody with all permissions runs the engine.
     async fn others_run(&self, blueprint: &Blueprint, purpose: Purpose) {
         run(&self.provider, blueprint, purpose, &[]).await;
+    }
+
+    /// The first run of the account takes the lease of its environment, and leaves a record.
+    async fn holds_a_lease(&mut self) {
+        let provider = sample_provider(&sandboxed(&self.sandbox)).await;
+        self.act(async {
+            let leases = Leases::new(provider.aws());
+            let lease = Lease::new(&leases, holder("a"), SANDBOX_TERMS, false);
+            let (_stopper, stop) = stop_pair();
+            let held = lease.acquire(Duration::ZERO, &stop, &|_| {}).await;
+            held.expect("a free lease");
+            leases.keep(&run_record("a"), SystemTime::now()).await.expect("a record");
+            lease.release().await;
+        })
+        .await;
+    }
+
+    async fn reads_its_history(&mut self) {
+        let provider = sample_provider(&sandboxed(&self.sandbox)).await;
+        let leases = Leases::new(provider.aws());
+        let runs = self.act(leases.runs(1, SystemTime::now())).await;
+        runs.expect("it can be read");
     }
 
     /// Others have so many roles and subscriptions that payctl asks for those of this environment one
@@ -447,6 +474,7 @@ async fn planning(account: &mut Account) {
     let blueprint = account.samples();
     account.others_run(&blueprint, Purpose::Apply).await;
     Box::pin(account.looks()).await;
+    account.reads_its_history().await;
 }
 
 /// What a check meets: what a plan meets, and a queue in which a message waits.
@@ -471,6 +499,7 @@ async fn checking(account: &mut Account) {
 /// What a destroy meets.
 async fn destroying(account: &mut Account) {
     Box::pin(planning(account)).await;
+    account.holds_a_lease().await;
     account.fill_the_buckets().await;
     // The key of a database with a final snapshot is let go of, and another one is deleted.
     let mut kept = account.samples();
@@ -535,6 +564,8 @@ async fn locked_objects(account: &mut Account) {
 async fn applying(account: &mut Account) {
     let connection = sandboxed(&account.sandbox);
     let provider = sample_provider(&connection).await;
+    account.holds_a_lease().await;
+    account.reads_its_history().await;
     // Made, changed in every field, with other tags, deleted.
     account.act(round_trip(&provider, &[], false)).await;
     // The keys that wait for their end are taken back.

@@ -59,6 +59,12 @@ pub struct Meta {
     pub serves: bool,
     /// The top-level fields whose change in place traffic notices.
     pub felt: &'static [(&'static str, Traffic)],
+    /// The types of its objects in ARNs, as the index of tags lists them: `ec2:vpc`. Empty if the index
+    /// does not know them.
+    pub types: &'static [&'static str],
+    /// The types of what stays on purpose after a deletion and carries the same tags, such as a final
+    /// snapshot: a receipt does not count it as left.
+    pub kept_types: &'static [&'static str],
     /// How large parts of its spec may be.
     pub sizes: &'static [SizeLimit],
     /// Dotted paths in the spec that AWS cannot change in place.
@@ -218,6 +224,8 @@ impl Meta {
             typical: Typical::seconds(1, 1, 1),
             serves: false,
             felt: &[],
+            types: &[],
+            kept_types: &[],
             sizes: &[],
             immutable: &[],
             create_only: &[],

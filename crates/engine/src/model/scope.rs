@@ -18,11 +18,18 @@ pub const TAG_ADDRESS: &str = "payctl:address";
 /// The keys of the user's tags that payctl keeps up to date, separated by spaces.
 pub const TAG_KEYS: &str = "payctl:tags";
 
+/// The path above those of all environments in IAM.
+pub const ROOT: &str = "/payctl/";
+
 /// On what holds data of a protected environment: while it is there, nothing deletes the object.
 pub const TAG_PROTECT: &str = "payctl:protect";
 /// On what holds data of an environment that may be lost: a destroy takes it along unasked.
 pub const TAG_DISPOSABLE: &str = "payctl:disposable";
-/// The value of the two tags above.
+/// When an environment may be collected: the latest such time among its objects counts.
+pub const TAG_EXPIRES: &str = "payctl:expires";
+/// The environments that an object's environment uses something of, separated by spaces.
+pub const TAG_BORROWS: &str = "payctl:borrows";
+/// The value of a mark: of protection and of disposability.
 pub const TAG_SET: &str = "true";
 
 /// Whether an object may not be deleted. Whoever put the tag there, and with whatever value, meant that.
@@ -99,7 +106,7 @@ impl Scope {
     /// The path of every IAM role and instance profile of this environment in this region: one list
     /// call by path prefix finds them all.
     pub fn iam_path(&self) -> String {
-        format!("/payctl/{}/{}/{}/", self.project, self.env, self.region)
+        format!("{ROOT}{}/{}/{}/", self.project, self.env, self.region)
     }
 
     /// A text with what the scope tells: `{here}` (region and account, as ARNs have them), `{region}`,

@@ -11,6 +11,8 @@
 mod crashes;
 mod fake;
 mod growth;
+mod lease;
+mod lease_model;
 mod looking;
 mod owners;
 mod plans;

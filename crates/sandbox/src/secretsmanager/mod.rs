@@ -10,6 +10,7 @@ mod rotation;
 mod tests;
 mod values;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,15 @@ struct Secret {
 pub(crate) fn counts(state: &State) -> Vec<(&'static str, usize)> {
     let live = state.secrets.values().filter(|secret| secret.deleted.is_none()).count();
     vec![("secrets", live)]
+}
+
+/// The tags of all secrets of a region by ARN, with those whose deletion is scheduled.
+pub(crate) fn all_tags<'a>(
+    state: &'a State,
+    region: &'a str,
+) -> impl Iterator<Item = (String, Cow<'a, Tags>)> + 'a {
+    here(&state.secrets, region)
+        .filter_map(|(_, secret)| Some((secret.arn.clone(), Cow::Borrowed(secret.tags.as_ref()?))))
 }
 
 /// Answers a call.

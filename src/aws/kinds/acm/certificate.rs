@@ -102,6 +102,7 @@ impl Resource for Certificate {
         typical: Typical::seconds(70, 5, 5),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for a public certificate."),
+        types: &["acm:certificate"],
         ..Meta::new("acm.certificate", "acm", "A certificate of ACM, which DNS records prove.")
     };
 

@@ -56,6 +56,7 @@ impl Resource for ApiKey {
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
         pricing: Pricing::Free("AWS charges nothing for keys."),
+        types: &["apigateway:apikeys"],
         ..Meta::new("apigateway.api_key", "apigateway", "A key for calls of REST APIs.")
     };
 

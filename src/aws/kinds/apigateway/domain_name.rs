@@ -92,6 +92,7 @@ impl Resource for DomainName {
         serves: true,
         felt: &[("certificate", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges nothing for a regional domain name."),
+        types: &["apigateway:domainnames"],
         ..Meta::new(
             "apigateway.domain_name",
             "apigateway",

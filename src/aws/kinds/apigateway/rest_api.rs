@@ -145,6 +145,7 @@ impl Resource for RestApi {
         typical: Typical::seconds(10, 15, 30),
         serves: true,
         pricing: Pricing::Free("AWS charges for requests; the stage counts them."),
+        types: &["apigateway:restapis"],
         ..Meta::new(
             "apigateway.rest_api",
             "apigateway",

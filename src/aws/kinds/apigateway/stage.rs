@@ -193,6 +193,7 @@ impl Resource for Stage {
             "AWS charges for each request, for the answers that leave AWS, and for the log of \
              executions.",
         ),
+        types: &["apigateway:restapis/stages"],
         ..Meta::new(
             "apigateway.stage",
             "apigateway",

@@ -85,6 +85,7 @@ impl Resource for UsagePlan {
         typical: Typical::seconds(5, 5, 30),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for usage plans."),
+        types: &["apigateway:usageplans"],
         ..Meta::new(
             "apigateway.usage_plan",
             "apigateway",

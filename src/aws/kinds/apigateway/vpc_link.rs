@@ -72,6 +72,7 @@ impl Resource for VpcLink {
         pricing: Pricing::Free(
             "AWS charges nothing for the link; the load balancer behind it costs.",
         ),
+        types: &["apigateway:vpclinks"],
         ..Meta::new(
             "apigateway.vpc_link",
             "apigateway",

@@ -40,6 +40,8 @@ use payctl_engine::model::verdict::{Asked, Verdict};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
 
+pub(super) use convert::tags_of;
+
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -322,8 +324,7 @@ impl Resource for Group {
         let listed = pages.items().send().try_collect().await;
         let listed: Vec<AutoScalingGroup> = listed.map_err(op("DescribeAutoScalingGroups"))?;
         let found = listed.into_iter().filter_map(|one| {
-            let (address, owner) =
-                cx.claim(one.auto_scaling_group_name()?, &convert::tags_of(&one))?;
+            let (address, owner) = cx.claim(one.auto_scaling_group_name()?, &tags_of(&one))?;
             Some(async move {
                 Ok::<_, OpError>(Found { address, owner, live: with_policies(cx.aws, one).await? })
             })

@@ -3,6 +3,7 @@
 use crate::aws::preflight::Check;
 
 pub(crate) mod group;
+pub(super) mod index;
 mod offers;
 
 /// The checks of this service before an apply.

@@ -115,6 +115,7 @@ impl Resource for Alarm {
             "AWS charges for each metric that it watches, and three times as much for periods \
              below a minute.",
         ),
+        types: &["cloudwatch:alarm"],
         ..Meta::new("cloudwatch.alarm", "monitoring", "A CloudWatch alarm on a metric.")
     };
 

@@ -120,6 +120,7 @@ impl Resource for AnomalyMonitor {
             "AWS charges nothing for the monitor, and 0.01 US dollars for each request to \
              Cost Explorer.",
         ),
+        types: &["ce:anomalymonitor"],
         ..Meta::new("costs.anomaly_monitor", "ce", "A monitor of unusual costs.")
     };
 

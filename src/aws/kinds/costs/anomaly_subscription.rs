@@ -128,6 +128,7 @@ impl Resource for AnomalySubscription {
             "AWS charges nothing for the subscription, and 0.01 US dollars for each request \
              to Cost Explorer.",
         ),
+        types: &["ce:anomalysubscription"],
         ..Meta::new("costs.anomaly_subscription", "ce", "A subscription to unusual costs.")
     };
 

@@ -279,6 +279,7 @@ impl Resource for Table {
             "AWS charges for requests or for reserved capacity by the hour, for storage, and \
              for backups.",
         ),
+        types: &["dynamodb:table"],
         ..Meta::new("dynamodb.table", "dynamodb", "A DynamoDB table with its indexes and settings.")
     };
 

@@ -44,7 +44,7 @@ impl Resource for ElasticIp {
         // A NAT gateway that AWS is still deleting holds the address.
         transient: &[("AuthFailure", "permission to access the specified resource")],
         permits: &[
-            Permit::look(&["ec2:DescribeAddresses"], &["*"]),
+            Permit::look(&["ec2:DescribeAccountAttributes", "ec2:DescribeAddresses"], &["*"]),
             Permit::create(&["ec2:AllocateAddress"], &["ec2:{here}:elastic-ip/*"]).made_ours(),
             Permit::create(&["ec2:CreateTags"], &["ec2:{here}:elastic-ip/*"])
                 .where_equal("ec2:CreateAction", "AllocateAddress"),
@@ -59,6 +59,7 @@ impl Resource for ElasticIp {
         pricing: Pricing::Charged(
             "AWS charges for each public address by the hour, in use or not.",
         ),
+        types: &["ec2:elastic-ip"],
         ..Meta::new("ec2.elastic_ip", "ec2", "A static public IPv4 address.")
     };
 

@@ -86,6 +86,7 @@ impl Resource for FlowLog {
         asked: &["traffic", "interval"],
         typical: Typical::seconds(5, 1, 2),
         pricing: Pricing::Charged("AWS charges for the records that it delivers."),
+        types: &["ec2:vpc-flow-log"],
         ..Meta::new("ec2.flow_log", "ec2", "A record of the connections in a VPC.")
     };
 

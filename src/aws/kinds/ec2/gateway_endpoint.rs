@@ -82,6 +82,7 @@ impl Resource for GatewayEndpoint {
         pricing: Pricing::Free(
             "AWS charges nothing for gateway endpoints, nor for the data through them.",
         ),
+        types: &["ec2:vpc-endpoint"],
         ..Meta::new(
             "ec2.gateway_endpoint",
             "ec2",

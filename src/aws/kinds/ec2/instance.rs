@@ -139,6 +139,7 @@ impl Resource for Instance {
         pricing: Pricing::Charged(
             "AWS charges for the instance and its disk by the hour, and for a public address.",
         ),
+        types: &["ec2:instance"],
         ..Meta::new("ec2.instance", "ec2", "A single instance, such as a NAT instance.")
     };
 

@@ -90,6 +90,7 @@ impl Resource for InternetGateway {
             "AWS charges nothing for the gateway; what sends data to the internet bears that \
              charge.",
         ),
+        types: &["ec2:internet-gateway"],
         ..Meta::new("ec2.internet_gateway", "ec2", "An internet gateway attached to a VPC.")
     };
 

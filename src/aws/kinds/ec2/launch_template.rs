@@ -133,6 +133,7 @@ impl Resource for LaunchTemplate {
         asked: &["instance_type", "token_required"],
         typical: Typical::seconds(2, 2, 2),
         pricing: Pricing::Free("AWS charges nothing for templates."),
+        types: &["ec2:launch-template"],
         ..Meta::new("ec2.launch_template", "ec2", "A launch template for the instances of a group.")
     };
 

@@ -2,6 +2,7 @@
 
 use crate::aws::preflight::Check;
 
+pub(super) mod claims;
 pub(crate) mod common;
 pub(crate) mod elastic_ip;
 pub(crate) mod flow_log;
@@ -12,6 +13,8 @@ pub(crate) mod launch_template;
 pub(crate) mod nat_gateway;
 pub(crate) mod offers;
 pub(crate) mod permissions;
+pub(super) mod probe;
+mod quotas;
 pub(crate) mod route_table;
 pub(crate) mod security_group;
 pub(crate) mod security_group_rules;
@@ -19,4 +22,4 @@ pub(crate) mod subnet;
 pub(crate) mod vpc;
 
 /// The checks of this service before an apply.
-pub(super) const CHECKS: &[Check] = &[offers::CHECK];
+pub(super) const CHECKS: &[Check] = &[offers::CHECK, quotas::CHECK];

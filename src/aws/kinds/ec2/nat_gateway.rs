@@ -73,6 +73,7 @@ impl Resource for NatGateway {
         pricing: Pricing::Charged(
             "AWS charges for the gateway by the hour, and for all data through it.",
         ),
+        types: &["ec2:natgateway"],
         ..Meta::new("ec2.nat_gateway", "ec2", "A NAT gateway with a public address.")
     };
 

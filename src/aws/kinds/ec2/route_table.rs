@@ -127,6 +127,7 @@ impl Resource for RouteTable {
         serves: true,
         felt: &[("routes", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges nothing for routes."),
+        types: &["ec2:route-table"],
         ..Meta::new("ec2.route_table", "ec2", "A route table with its routes and subnets.")
     };
 

@@ -77,6 +77,7 @@ impl Resource for SecurityGroup {
         typical: Typical::seconds(3, 1, 5),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for security groups."),
+        types: &["ec2:security-group"],
         ..Meta::new("ec2.security_group", "ec2", "A security group, without its rules.")
     };
 

@@ -78,6 +78,7 @@ impl Resource for Subnet {
         typical: Typical::seconds(3, 2, 5),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for subnets."),
+        types: &["ec2:subnet"],
         ..Meta::new("ec2.subnet", "ec2", "A subnet of a VPC in one availability zone.")
     };
 

@@ -92,6 +92,7 @@ impl Resource for Vpc {
         typical: Typical::seconds(4, 3, 3),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for a VPC."),
+        types: &["ec2:vpc"],
         ..Meta::new("ec2.vpc", "ec2", "A VPC with its DNS settings and default security group.")
     };
 

@@ -118,6 +118,7 @@ impl Resource for Cluster {
         pricing: Pricing::Charged(
             "AWS charges for the metrics of Container Insights; the services bear the tasks.",
         ),
+        types: &["ecs:cluster"],
         ..Meta::new("ecs.cluster", "ecs", "An ECS cluster with Container Insights.")
     };
 

@@ -248,6 +248,7 @@ impl Resource for Service {
             "AWS charges for the CPU, the memory and the disk of its tasks by the hour, and \
              for public addresses.",
         ),
+        types: &["ecs:service"],
         ..Meta::new("ecs.service", "ecs", "A Fargate service of an ECS cluster.")
     };
 

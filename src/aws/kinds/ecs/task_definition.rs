@@ -208,6 +208,7 @@ impl Resource for TaskDefinition {
         asked: &["cpu", "memory"],
         typical: Typical::seconds(1, 1, 1),
         pricing: Pricing::Free("AWS charges for tasks; the service counts them."),
+        types: &["ecs:task-definition"],
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")
     };
 

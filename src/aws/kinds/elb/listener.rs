@@ -205,6 +205,7 @@ impl Resource for Listener {
             ("protocol", Traffic::Outage),
         ],
         pricing: Pricing::Free("AWS charges for the load balancer."),
+        types: &["elasticloadbalancing:listener"],
         ..Meta::new(
             "elb.listener",
             "elasticloadbalancing",

@@ -167,6 +167,7 @@ impl Resource for ListenerRule {
         serves: true,
         felt: &[("conditions", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges for the load balancer."),
+        types: &["elasticloadbalancing:listener-rule"],
         ..Meta::new(
             "elb.listener_rule",
             "elasticloadbalancing",

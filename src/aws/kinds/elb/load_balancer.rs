@@ -163,6 +163,7 @@ impl Resource for LoadBalancer {
             "AWS charges by the hour, for the units of load, and for public addresses and \
              answers to the internet.",
         ),
+        types: &["elasticloadbalancing:loadbalancer"],
         ..Meta::new(
             "elb.load_balancer",
             "elasticloadbalancing",

@@ -165,6 +165,7 @@ impl Resource for TargetGroup {
         serves: true,
         felt: &[("stickiness", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges for the load balancer."),
+        types: &["elasticloadbalancing:targetgroup"],
         ..Meta::new(
             "elb.target_group",
             "elasticloadbalancing",

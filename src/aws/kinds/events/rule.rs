@@ -150,6 +150,7 @@ impl Resource for Rule {
         pricing: Pricing::Charged(
             "AWS charges for events of your own; schedules and events of AWS cost nothing.",
         ),
+        types: &["events:rule"],
         ..Meta::new("events.rule", "events", "An EventBridge rule with its targets.")
     };
 

@@ -94,6 +94,7 @@ impl Resource for Detector {
         asked: &["frequency"],
         typical: Typical::seconds(5, 2, 2),
         pricing: Pricing::Charged("AWS charges for the events and the flow records that it reads."),
+        types: &["guardduty:detector"],
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
 

@@ -169,6 +169,7 @@ impl Resource for Key {
             "AWS charges for each key by the month, and for requests. It adds a dollar for \
              each of the first two rotations, which payctl does not count.",
         ),
+        types: &["kms:key"],
         ..Meta::new("kms.key", "kms", "A customer KMS key with its alias, policy and rotation.")
     };
 

@@ -1,3 +1,4 @@
 //! KMS.
 
+pub(super) mod held;
 pub(crate) mod key;

@@ -101,6 +101,7 @@ impl Resource for EventSource {
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
         pricing: Pricing::Free("AWS charges nothing for the mapping; the queue bears the polls."),
+        types: &["lambda:event-source-mapping"],
         ..Meta::new(
             "lambda.event_source",
             "lambda",

@@ -194,6 +194,7 @@ impl Resource for Function {
             "AWS charges for requests, for memory by the millisecond, and for disk beyond 512 \
              MB.",
         ),
+        types: &["lambda:function"],
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
     };
 

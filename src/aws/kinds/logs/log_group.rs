@@ -102,6 +102,7 @@ impl Resource for LogGroup {
         pricing: Pricing::Charged(
             "AWS charges for what is written into it, and for what it keeps.",
         ),
+        types: &["logs:log-group"],
         ..Meta::new("logs.log_group", "logs", "A CloudWatch log group with its retention.")
     };
 

@@ -275,6 +275,8 @@ impl Resource for Cluster {
             "AWS charges for storage and for reads and writes of it; the instances bear the \
              computing.",
         ),
+        types: &["rds:cluster"],
+        kept_types: &["rds:cluster-snapshot"],
         ..Meta::new("rds.cluster", "rds", "An Aurora PostgreSQL cluster.")
     };
 

@@ -91,6 +91,7 @@ impl Resource for ParameterGroup {
         asked: &["family"],
         typical: Typical::seconds(3, 3, 3),
         pricing: Pricing::Free("AWS charges nothing for parameters."),
+        types: &["rds:cluster-pg"],
         ..Meta::new(
             "rds.cluster_parameter_group",
             "rds",

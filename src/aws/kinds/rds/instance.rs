@@ -130,6 +130,7 @@ impl Resource for Instance {
         pricing: Pricing::Charged(
             "AWS charges for the instance, or for its capacity units, by the hour.",
         ),
+        types: &["rds:db"],
         ..Meta::new("rds.instance", "rds", "An instance of an Aurora PostgreSQL cluster.")
     };
 

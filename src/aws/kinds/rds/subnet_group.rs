@@ -78,6 +78,7 @@ impl Resource for SubnetGroup {
         typical: Typical::seconds(2, 2, 2),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for subnet groups."),
+        types: &["rds:subgrp"],
         ..Meta::new("rds.subnet_group", "rds", "The subnets that a database may use.")
     };
 

@@ -241,6 +241,7 @@ impl Resource for Bucket {
         typical: Typical::seconds(5, 3, 30),
         serves: true,
         pricing: Pricing::Charged("AWS charges for requests and for storage by class."),
+        types: &["s3"],
         ..Meta::new("s3.bucket", "s3", "An S3 bucket with all its settings.")
     };
 

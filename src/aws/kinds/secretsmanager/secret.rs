@@ -151,6 +151,7 @@ impl Resource for Secret {
         typical: Typical::seconds(3, 2, 2),
         serves: true,
         pricing: Pricing::Charged("AWS charges for each secret by the month, and for requests."),
+        types: &["secretsmanager:secret"],
         ..Meta::new(
             "secretsmanager.secret",
             "secretsmanager",

@@ -99,6 +99,7 @@ impl Resource for Topic {
         typical: Typical::seconds(2, 2, 2),
         serves: true,
         pricing: Pricing::Charged("AWS charges for each message that is published."),
+        types: &["sns"],
         ..Meta::new("sns.topic", "sns", "An SNS topic with its policy and encryption.")
     };
 

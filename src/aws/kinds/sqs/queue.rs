@@ -157,6 +157,7 @@ impl Resource for Queue {
             "AWS charges for requests: sending, receiving and deleting, and the polls of \
              functions.",
         ),
+        types: &["sqs"],
         ..Meta::new("sqs.queue", "sqs", "An SQS queue with its policy, redrive and encryption.")
     };
 

@@ -69,6 +69,7 @@ impl Resource for Parameter {
         asked: &["value"],
         typical: Typical::seconds(1, 1, 1),
         pricing: Pricing::Free("AWS charges nothing for standard parameters."),
+        types: &["ssm:parameter"],
         ..Meta::new("ssm.parameter", "ssm", "A plain SSM parameter.")
     };
 

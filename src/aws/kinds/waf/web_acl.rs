@@ -221,6 +221,7 @@ impl Resource for WebAcl {
             "AWS charges for the web ACL and each rule by the month, for requests, and for \
              the log of them.",
         ),
+        types: &["wafv2:regional"],
         ..Meta::new("waf.web_acl", "wafv2", "A web ACL, which allows or blocks requests.")
     };
 

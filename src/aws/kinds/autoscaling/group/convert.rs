@@ -12,7 +12,7 @@ use payctl_engine::model::live::{Live, Phase, Tags};
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// The tags of a group.
-pub(super) fn tags_of(one: &AutoScalingGroup) -> Tags {
+pub(in crate::aws::kinds::autoscaling) fn tags_of(one: &AutoScalingGroup) -> Tags {
     let pairs = one.tags().iter().filter_map(|tag| {
         Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))
     });

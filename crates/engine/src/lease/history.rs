@@ -1,0 +1,75 @@
+//! What is kept of each run beside the lease.
+
+use serde::{Deserialize, Serialize};
+
+/// How many steps a record names: stores limit how large it may be.
+const NAMED: usize = 500;
+
+/// What is kept of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// When it began, RFC 3339 in UTC.
+    pub began: String,
+    /// The run's id, as in its lease.
+    pub run: String,
+    /// The identity with which it called AWS.
+    pub who: String,
+    /// `apply` or `destroy`.
+    pub task: String,
+    /// The commit of the config, if it is in a repository.
+    pub commit: Option<String>,
+    /// The fencing token of its lease; none if it ran without.
+    pub token: Option<u64>,
+    /// `complete`, `failed` or `interrupted`.
+    pub result: String,
+    /// The steps that ended well: `create sqs.queue/jobs`.
+    pub changed: Vec<String>,
+    /// The steps that failed.
+    pub failed: Vec<String>,
+    /// The run from which it stole the lease.
+    #[serde(default)]
+    pub stole_from: Option<String>,
+    /// How many more steps there were than are named.
+    #[serde(default)]
+    pub unnamed: u64,
+    /// How long it took.
+    pub seconds: u64,
+}
+
+impl RunRecord {
+    /// Leaves out the names that one item should not hold.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        for named in [&mut self.changed, &mut self.failed] {
+            self.unnamed += named.len().saturating_sub(NAMED) as u64;
+            named.truncate(NAMED);
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_thousands_of_steps_stays_small() {
+        let steps = |number| (0..number).map(|at| format!("create sqs.queue/q{at}")).collect();
+        let run = RunRecord {
+            began: String::new(),
+            run: String::new(),
+            who: String::new(),
+            task: "apply".into(),
+            commit: None,
+            token: Some(1),
+            result: "failed".into(),
+            changed: steps(5000),
+            failed: steps(2),
+            stole_from: None,
+            unnamed: 0,
+            seconds: 1,
+        };
+        let run = run.shortened();
+        assert_eq!((run.changed.len(), run.failed.len(), run.unnamed), (500, 2, 4500));
+    }
+}

@@ -1,0 +1,144 @@
+//! Every environment of an account and region, from tags alone: no config, no project, no survey.
+//!
+//! AWS quirks: the Resource Groups Tagging API lags behind by seconds to minutes, still lists some
+//! deleted objects, and does not know every type. The kinds that it does not know have an `Index`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+use futures::future::{BoxFuture, try_join, try_join_all};
+
+use super::clients::{Aws, retry_read};
+use super::error::op;
+use super::kinds::{CLAIMS, HOLDERS, INDEXES};
+use super::leftovers::Holder;
+use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::live::Tags;
+use payctl_engine::model::scope::{TAG_ADDRESS, TAG_BORROWS, TAG_ENV, TAG_PROJECT, TAG_REGION};
+
+/// One object, as an index knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indexed {
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags, as far as the index tells them; the project, the environment and the region are among them.
+    pub tags: Tags,
+}
+
+/// A list of the objects of all environments of which the tagging API knows nothing.
+#[derive(Clone, Copy)]
+pub struct Index {
+    /// Asks for the list.
+    pub ask: for<'a> fn(&'a Aws) -> Asked<'a>,
+}
+
+/// The answer of an index.
+pub type Asked<'a> = BoxFuture<'a, Result<Vec<Indexed>, OpError>>;
+
+/// An environment by project and name.
+pub type Identity = (String, String);
+
+/// The objects of all environments of the account in this region.
+pub async fn environments(aws: &Aws) -> Result<BTreeMap<Identity, Vec<Indexed>>, OpError> {
+    let others = try_join_all(INDEXES.iter().map(|index| (index.ask)(aws)));
+    let (tagged, others) = try_join(tagged(aws, vec![has(TAG_ENV)]), others).await?;
+    let mut environments: BTreeMap<Identity, Vec<Indexed>> = BTreeMap::new();
+    for one in tagged.into_iter().chain(others.into_iter().flatten()) {
+        let own = [TAG_PROJECT, TAG_ENV].map(|key| one.tags.get(key).cloned());
+        let is_here = one.tags.get(TAG_REGION) == Some(&aws.scope.region);
+        if let ([Some(project), Some(env)], true) = (own, is_here) {
+            environments.entry((project, env)).or_default().push(one);
+        }
+    }
+    without_held(aws, environments).await
+}
+
+/// How many objects payctl asks for, to tell an environment from what AWS holds of a destroyed one.
+const QUESTIONS: usize = 30;
+
+/// Leaves out environments of which only objects are listed that AWS will delete by itself.
+async fn without_held(
+    aws: &Aws,
+    mut environments: BTreeMap<Identity, Vec<Indexed>>,
+) -> Result<BTreeMap<Identity, Vec<Indexed>>, OpError> {
+    let mut left = QUESTIONS;
+    let mut doubtful = Vec::new();
+    for (identity, all) in &environments {
+        let holders: Option<Vec<&Holder>> = all.iter().map(holder_of).collect();
+        if let Some(holders) = holders.filter(|holders| holders.len() <= left) {
+            left -= holders.len();
+            doubtful.push((identity.clone(), holders.into_iter().zip(all)));
+        }
+    }
+    let asked = doubtful.into_iter().map(|(identity, objects)| async move {
+        let asked = objects.map(|(holder, one)| retry_read(move || (holder.ask)(aws, &one.arn)));
+        let held = try_join_all(asked).await?.iter().all(Option::is_some);
+        Ok::<_, OpError>(held.then_some(identity))
+    });
+    let gone: Vec<Option<Identity>> = try_join_all(asked).await?;
+    for gone in gone.into_iter().flatten() {
+        environments.remove(&gone);
+    }
+    Ok(environments)
+}
+
+/// How AWS holds a deleted object of this kind, if it does.
+fn holder_of(one: &Indexed) -> Option<&'static Holder> {
+    let kind = one.tags.get(TAG_ADDRESS)?.split('/').next()?;
+    HOLDERS.iter().find(|holder| holder.kind == kind)
+}
+
+/// What the tagging API still lists of this environment.
+pub async fn listed(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
+    let own = [(TAG_PROJECT, &aws.scope.project), (TAG_ENV, &aws.scope.env)];
+    let filters = own.map(|(key, value)| TagFilter::builder().key(key).values(value).build());
+    let mut listed = tagged(aws, filters.into()).await?;
+    listed.retain(|one| one.tags.get(TAG_REGION) == Some(&aws.scope.region));
+    Ok(listed)
+}
+
+/// The environments of the project whose tags say that they use something of this one.
+pub async fn claimants(aws: &Aws) -> Result<BTreeSet<String>, OpError> {
+    let others = CLAIMS.iter().map(|index| async move { known((index.ask)(aws).await) });
+    let others = try_join_all(others);
+    let tagged = async { known(tagged(aws, vec![has(TAG_BORROWS)]).await) };
+    let (mut found, others) = try_join(tagged, others).await?;
+    found.extend(others.into_iter().flatten());
+    let borrows = |one: &Indexed| {
+        let lenders = one.tags.get(TAG_BORROWS)?;
+        let own = one.tags.get(TAG_PROJECT) == Some(&aws.scope.project)
+            && one.tags.get(TAG_REGION) == Some(&aws.scope.region)
+            && lenders.split(' ').any(|lender| lender == aws.scope.env);
+        one.tags.get(TAG_ENV).filter(|_| own).cloned()
+    };
+    Ok(found.iter().filter_map(borrows).collect())
+}
+
+/// The answer. An endpoint that does not know the question holds nothing of the sort.
+fn known(found: Result<Vec<Indexed>, OpError>) -> Result<Vec<Indexed>, OpError> {
+    match found {
+        Err(error) if error.class == ErrorClass::Unsupported => Ok(Vec::new()),
+        found => found,
+    }
+}
+
+fn has(key: &str) -> TagFilter {
+    TagFilter::builder().key(key).build()
+}
+
+async fn tagged(aws: &Aws, filters: Vec<TagFilter>) -> Result<Vec<Indexed>, OpError> {
+    let ask = || async {
+        let call = aws.resourcegroupstagging.get_resources().resources_per_page(100);
+        let call = call.set_tag_filters(Some(filters.clone()));
+        let mut pages = call.into_paginator().items().send();
+        let mut all = Vec::new();
+        while let Some(one) = pages.next().await {
+            let one = one.map_err(op("GetResources"))?;
+            let tags = one.tags.unwrap_or_default().into_iter();
+            let tags = tags.map(|tag| (tag.key, tag.value)).collect();
+            all.push(Indexed { arn: one.resource_arn.unwrap_or_default(), tags });
+        }
+        Ok::<_, OpError>(all)
+    };
+    retry_read(ask).await
+}

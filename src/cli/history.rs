@@ -1,0 +1,30 @@
+//! `payctl history`.
+
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use super::error::CliError;
+use super::session::Session;
+use super::{Context, exit};
+use crate::aws::leases::Leases;
+use crate::ui::history;
+
+/// Show who applied and destroyed the environment, when, and what that changed
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// At most so many runs
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u16,
+}
+
+pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    let session = Session::open(cx, &cx.env()?).await?;
+    let leases = Leases::new(session.provider.aws());
+    let runs = leases.runs(usize::from(args.limit), SystemTime::now()).await;
+    let runs = runs.map_err(|error| CliError::cloud("read the history", &error))?;
+    let body = || json!({ "scope": session.blueprint.scope, "runs": runs });
+    cx.show("history", body, || history::text(&runs, cx.global.verbose > 0))?;
+    session.explain_calls(cx);
+    Ok(exit::SUCCESS)
+}

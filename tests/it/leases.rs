@@ -1,0 +1,238 @@
+//! The lease of an environment and the records of its runs: in the sandbox's DynamoDB, and through the
+//! real binary.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use payctl::aws::leases::{Leases, TABLE};
+use payctl_engine::lease::{Holder, LeaseStore as _, Record, RunRecord, Wrote};
+use payctl_engine::model::error::ErrorClass;
+use payctl_sandbox::{Guard, Sandbox};
+use serde_json::{Value, json};
+
+use crate::cli_support::{Folder, Ran, ended};
+use crate::support::{block_on, by_hand, sample_provider, sandboxed};
+
+const CONFIG: &str = "project = \"shop\"\nregion = \"eu-west-1\"\n\n[queues.jobs]\n";
+const APPLY: &str = "apply --env dev --sandbox --auto-approve";
+const DESTROY: &str = "destroy --env dev --sandbox --auto-approve";
+const HISTORY: &str = "history --env dev --sandbox";
+
+fn shop() -> Folder {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", CONFIG);
+    folder
+}
+
+pub(crate) fn holder(run: &str) -> Holder {
+    Holder {
+        run: run.into(),
+        who: "arn:aws:iam::000000000000:user/ci".into(),
+        task: "apply".into(),
+        since: "2026-03-01T10:00:00Z".into(),
+    }
+}
+
+pub(crate) fn run_record(run: &str) -> RunRecord {
+    RunRecord {
+        began: "2026-03-01T10:00:00Z".into(),
+        run: run.into(),
+        who: "arn:aws:iam::000000000000:user/ci".into(),
+        task: "apply".into(),
+        commit: None,
+        token: Some(1),
+        result: "complete".into(),
+        changed: vec!["create sqs.queue/jobs".into()],
+        failed: Vec::new(),
+        stole_from: None,
+        unnamed: 0,
+        seconds: 3,
+    }
+}
+
+fn record(token: u64, beat: u64, run: Option<&str>) -> Record {
+    Record { token, beat, holder: run.map(holder), lasts: Duration::from_millis(61_500) }
+}
+
+/// The first look makes the table, which AWS shows a moment later.
+async fn make_table(store: &Leases<'_>) {
+    let first = store.read().await.expect_err("AWS is creating the table");
+    assert_eq!(first.class, ErrorClass::Busy, "{first}");
+    assert_eq!(store.read().await, Ok(None));
+}
+
+#[test]
+fn a_write_takes_effect_only_over_the_version_that_it_names() {
+    block_on(async {
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
+        let store = Leases::new(provider.aws());
+        make_table(&store).await;
+        let (one, two) = (record(1, 0, Some("a")), record(1, 1, None));
+        assert_eq!(store.write(&one, None).await, Ok(Wrote::Done));
+        assert_eq!(store.read().await, Ok(Some(one.clone())));
+        assert_eq!(store.write(&one, None).await, Ok(Wrote::Conflict));
+        assert_eq!(store.write(&two, Some(two.version())).await, Ok(Wrote::Conflict));
+        assert_eq!(store.write(&two, Some(one.version())).await, Ok(Wrote::Done));
+        assert_eq!(store.read().await, Ok(Some(two)));
+    });
+}
+
+#[test]
+fn the_table_of_leases_is_tagged_protected_and_expires_runs() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        let store = Leases::new(provider.aws());
+        make_table(&store).await;
+        store.write(&record(1, 0, None), None).await.expect("a write");
+        let dynamodb = aws_sdk_dynamodb::Client::new(&by_hand(&sandbox));
+        let table = dynamodb.describe_table().table_name(TABLE).send().await.expect("a table");
+        let table = table.table.expect("a description");
+        assert_eq!(table.deletion_protection_enabled, Some(true));
+        let expiry = dynamodb.describe_time_to_live().table_name(TABLE).send().await;
+        let expiry = expiry.expect("an expiry").time_to_live_description.expect("a description");
+        assert_eq!(expiry.attribute_name(), Some("expires"));
+    });
+}
+
+#[test]
+fn runs_are_read_back_the_last_one_first_until_they_expire() {
+    block_on(async {
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
+        let store = Leases::new(provider.aws());
+        let now = SystemTime::now();
+        assert_eq!(store.runs(10, now).await, Ok(Vec::new()), "without a table");
+        make_table(&store).await;
+        let early = run_record("a");
+        let late = RunRecord { began: "2026-03-02T10:00:00Z".into(), ..run_record("b") };
+        for run in [&early, &late] {
+            store.keep(run, now).await.expect("a record");
+        }
+        assert_eq!(store.runs(10, now).await, Ok(vec![late.clone(), early]));
+        assert_eq!(store.runs(1, now).await, Ok(vec![late]));
+        let later = now + Duration::from_secs(500 * 24 * 3600);
+        assert_eq!(store.runs(10, later).await, Ok(Vec::new()));
+    });
+}
+
+#[test]
+fn a_store_that_denies_says_so() {
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let provider = sample_provider(&sandboxed(&sandbox)).await;
+        let none = json!({ "Statement": {
+            "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*",
+        } });
+        sandbox.guarded_by(Some(Guard::of(&none).expect("a policy")));
+        let error = Leases::new(provider.aws()).read().await.expect_err("denied");
+        assert_eq!(error.class, ErrorClass::Denied, "{error}");
+    });
+}
+
+fn runs(ran: &Ran) -> Vec<Value> {
+    let line: Value = serde_json::from_str(&ran.out).expect("a JSON line");
+    line["runs"].as_array().expect("runs").clone()
+}
+
+#[test]
+fn an_apply_and_a_destroy_leave_a_record_and_the_table() {
+    let folder = shop();
+    let none = folder.expect(0, HISTORY);
+    assert_eq!(none.out, "No runs are recorded.\n");
+    folder.expect(0, APPLY);
+    folder.expect(0, DESTROY);
+    let kept = runs(&folder.expect(0, &format!("{HISTORY} --json")));
+    let told: Vec<_> = kept
+        .iter()
+        .map(|run| (run["task"].as_str(), run["result"].as_str(), run["changed"].clone()))
+        .collect();
+    let changed = |verb: &str| json!([format!("{verb} sqs.queue/jobs")]);
+    assert_eq!(
+        told,
+        [
+            (Some("destroy"), Some("complete"), changed("delete")),
+            (Some("apply"), Some("complete"), changed("create")),
+        ]
+    );
+    assert_eq!((&kept[0]["token"], &kept[1]["token"]), (&json!(2), &json!(1)));
+    let text = folder.expect(0, HISTORY).out;
+    assert!(text.contains("apply    complete     1 step  no commit  arn:aws:"), "{text}");
+}
+
+#[test]
+fn a_plan_takes_no_lease() {
+    let folder = shop();
+    folder.expect(0, "plan --env dev --sandbox");
+    assert_eq!(folder.counts(), json!({}));
+}
+
+#[test]
+fn a_second_run_waits_for_the_first() {
+    let folder = shop();
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(100));
+    assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
+    let refused = folder.run(&format!("{DESTROY} --lock-timeout 0s"));
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(refused.err.contains("another run has the lease"), "{}", refused.err);
+    assert!(refused.err.contains("apply of arn:aws:"), "{}", refused.err);
+    let second = folder.run(DESTROY);
+    let (_, code, said) = first.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(second.code, Some(0), "{}", second.err);
+    assert_eq!(runs(&folder.expect(0, &format!("{HISTORY} --json"))).len(), 2);
+}
+
+#[test]
+fn the_lease_of_a_killed_run_expires() {
+    let folder = shop();
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(100));
+    assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
+    first.signal("KILL");
+    first.end();
+    let began = Instant::now();
+    let second = folder.expect(0, APPLY);
+    assert!(second.err.contains("was not heard of any more"), "{}", second.err);
+    assert!(began.elapsed() > Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_stopped_run_gives_its_lease_back() {
+    let folder = shop();
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(200));
+    assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
+    first.signal("INT");
+    let (_, code, said) = first.end();
+    assert!(matches!(code, Some(0 | 130)), "{said}");
+    folder.expect(0, &format!("{APPLY} --lock-timeout 0s"));
+}
+
+#[test]
+fn a_stolen_lease_stops_its_holder() {
+    let folder = shop();
+    folder.write("config/dev.toml", &format!("{CONFIG}\n[queues.late]\nfifo = true\n"));
+    // Each call takes so long that the run outlives the theft.
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(1200));
+    assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
+    let second = folder.expect(0, &format!("{APPLY} --steal-lock"));
+    assert!(second.err.contains("Stole the lease of apply"), "{}", second.err);
+    let (_, _, said) = first.end();
+    assert!(said.contains("another run has taken the lease"), "{said}");
+    let kept = runs(&folder.expect(0, &format!("{HISTORY} --json")));
+    assert!(kept.iter().any(|run| run["stole_from"].is_string()), "{kept:?}");
+}
+
+#[test]
+fn a_denied_lease_is_said_and_the_run_goes_on() {
+    let folder = shop();
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "dynamodb:GetItem", "Resource": "*" },
+    ] });
+    folder.write("policy.json", &policy.to_string());
+    let mut command = folder.payctl(APPLY);
+    let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", folder.path("policy.json")));
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("goes on without the lease"), "{}", ran.err);
+    let folder = shop();
+    let ran = folder.expect(0, &format!("{APPLY} --no-lock"));
+    assert!(!ran.err.contains("goes on without the lease"), "{}", ran.err);
+}
