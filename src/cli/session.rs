@@ -141,6 +141,8 @@ impl Session {
             described: BTreeMap::new(),
             checks: BTreeMap::new(),
             shifts: BTreeMap::new(),
+            assume: Assumptions::default(),
+            budget: None,
             ttl: None,
             provider: AwsProvider::new(aws),
             began: Instant::now(),

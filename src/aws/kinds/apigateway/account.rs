@@ -18,8 +18,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Pricing};
-use payctl_engine::model::meta::{Meta, Typical};
+use payctl_engine::model::meta::{Meta, Pricing, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 

@@ -12,8 +12,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Pricing, Replace};
-use payctl_engine::model::meta::{Meta, Replace, Traffic, Typical};
+use payctl_engine::model::meta::{Meta, Pricing, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs};
 

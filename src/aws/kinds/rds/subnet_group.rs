@@ -18,8 +18,7 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
-use payctl_engine::model::meta::{Meta, Pricing, Replace};
-use payctl_engine::model::meta::{Meta, Replace, Typical};
+use payctl_engine::model::meta::{Meta, Pricing, Replace, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 

@@ -13,8 +13,10 @@ use aws_sdk_ecs::types::{
 };
 
 use super::super::common::to_tags;
-use super::{Container, ContainerArchitecture, Health, Logs, Port, Secret, TaskDefinition};
-use super::{Cx, OpError, Text, op};
+use super::{
+    Container, ContainerArchitecture, Cx, Health, Logs, OpError, Port, Secret, TaskDefinition,
+    Text, op,
+};
 
 /// The disk space that a task has without asking, in GiB.
 const STORAGE: u32 = 20;
