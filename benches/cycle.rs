@@ -118,6 +118,7 @@ async fn command(
         partition: aws.scope.partition.clone(),
         zones,
         now: "2026-01-01T00:00:00Z".into(),
+        lent: None,
     };
     let blueprint = blueprint::build(&loaded, &facts).expect("a valid blueprint");
     let provider = AwsProvider::new(aws);

@@ -110,6 +110,7 @@ async fn side(args: &Args, connection: &Connection, is_twin: bool) -> Result<Sid
         partition: aws.scope.partition.clone(),
         zones,
         now: "2000-01-01T00:00:00Z".into(),
+        lent: None,
     };
     let blueprint = blueprint::build(&loaded, &facts)
         .map_err(|problems| format!("the config is not valid: {problems:?}"))?;
