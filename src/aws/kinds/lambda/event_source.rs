@@ -26,7 +26,6 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Ref, Text};
-use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
 use payctl_money::Decimal;
 use payctl_money::load::{Driver, Passed};
