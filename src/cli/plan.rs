@@ -43,6 +43,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if let Some(path) = &args.html {
         let kinds: Vec<_> = KINDS.iter().map(|kind| kind.meta()).collect();
         let summary = plan_text::summary(&plan, Style::PLAIN, None);
+        let summary = [Some(summary), cost_text::in_one_line(&cost)].into_iter().flatten();
+        let summary = summary.collect::<Vec<_>>().join(" ");
         let drawing = diagram::of_plan(&session.blueprint, &plan, &kinds, summary);
         saved::put(path, &payctl_drawing::html(&drawing), "the page", "--html")?;
     }
