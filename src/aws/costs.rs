@@ -137,15 +137,25 @@ pub fn loads(resources: &Resources, assume: &Assumptions) -> BTreeMap<Address, L
         flows_to.insert(address, known.collect());
     }
     let mut loads: BTreeMap<Address, Load> = BTreeMap::new();
+    let mut sources: BTreeMap<&Address, usize> = BTreeMap::new();
+    for (from, flows) in &flows_to {
+        for to in flows.iter().filter(|to| to != from) {
+            *sources.entry(to).or_default() += 1;
+        }
+    }
     let mut open: BTreeSet<&Address> = resources.keys().collect();
-    while !open.is_empty() {
-        // In a circle, the first by name goes first: what comes back to it counts as nothing.
-        let waits = |address: &&Address| {
-            open.iter().any(|from| from != address && flows_to[from].contains(*address))
-        };
-        let next = open.iter().find(|address| !waits(address)).or(open.first());
-        let Some(next) = next.copied() else { break };
+    let mut ready: BTreeSet<&Address> = open.clone();
+    ready.retain(|address| !sources.contains_key(address));
+    // In a circle, the first by name goes first: what comes back to it counts as nothing.
+    while let Some(next) = ready.pop_first().or_else(|| open.first().copied()) {
         open.remove(next);
+        for to in flows_to[next].iter().filter(|to| *to != next) {
+            let left = sources.entry(to).or_default();
+            *left = left.saturating_sub(1);
+            if *left == 0 && open.contains(to) {
+                ready.insert(to);
+            }
+        }
         let Some(kind) = find_kind(&next.kind) else { continue };
         let spec = &resources[next];
         let mut load = loads.remove(next).unwrap_or_default();

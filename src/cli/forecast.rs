@@ -20,7 +20,7 @@ pub(super) struct Forecast {
     /// How long this one takes.
     pub(super) estimate: Estimate,
     /// What it costs before and after.
-    cost: Impact,
+    pub(super) cost: Impact,
 }
 
 impl Forecast {

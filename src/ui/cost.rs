@@ -348,26 +348,23 @@ pub fn savings_json(savings: &[Saving]) -> Value {
     savings.iter().map(row).collect()
 }
 
-/// The block of a plan: at most six lines.
-pub fn block(impact: &Impact, style: Style) -> String {
+/// What a plan does to the cost, in at most four lines; none if nothing costs anything.
+fn lines(impact: &Impact) -> Vec<String> {
     let Impact { before, after, payments } = impact;
     if [before, after].iter().all(|bill| bill.items.is_empty() && bill.unpriced.is_empty()) {
-        return String::new();
+        return Vec::new();
     }
     let change = after.total() - before.total();
-    let mut text = style.paint(
-        Paint::Bold,
-        &format!("Cost: {} USD a month ({} by this plan)", amount(after.total()), signed(change)),
-    );
-    text.push('\n');
-    let _ = writeln!(
-        text,
-        "  fixed {} ({} an hour), usage {} for {} payments",
-        amount(after.fixed()),
-        number(after.hourly(), 4),
-        amount(after.usage()),
-        number(*payments, 0),
-    );
+    let mut lines = vec![
+        format!("Cost: {} USD a month ({} by this plan)", amount(after.total()), signed(change)),
+        format!(
+            "fixed {} ({} an hour), usage {} for {} payments",
+            amount(after.fixed()),
+            number(after.hourly(), 4),
+            amount(after.usage()),
+            number(*payments, 0),
+        ),
+    ];
     let changes = changes(before, after);
     if !changes.is_empty() {
         let more = changes.len().saturating_sub(NAMED);
@@ -375,17 +372,33 @@ pub fn block(impact: &Impact, style: Style) -> String {
         if more > 0 {
             named.push(format!("{more} more"));
         }
-        let _ = writeln!(text, "  {}", named.join(", "));
+        lines.push(named.join(", "));
     }
-    let unverified = after.unverified().len();
-    if unverified > 0 || !after.unpriced.is_empty() {
-        let unpriced = after.unpriced.len();
-        let _ = writeln!(
-            text,
-            "  {unverified} prices not verified, {unpriced} not known; payctl cost shows each item"
-        );
+    let (unverified, unpriced) = (after.unverified().len(), after.unpriced.len());
+    if unverified > 0 || unpriced > 0 {
+        lines.push(format!(
+            "{unverified} prices not verified, {unpriced} not known; payctl cost shows each item"
+        ));
+    }
+    lines
+}
+
+/// The block of a plan.
+pub fn block(impact: &Impact, style: Style) -> String {
+    let mut text = String::new();
+    for (at, line) in lines(impact).iter().enumerate() {
+        let _ = match at {
+            0 => writeln!(text, "{}", style.paint(Paint::Bold, line)),
+            _ => writeln!(text, "  {line}"),
+        };
     }
     text
+}
+
+/// The same in one line, for the page of a plan.
+pub fn in_one_line(impact: &Impact) -> Option<String> {
+    let lines = lines(impact);
+    (!lines.is_empty()).then(|| format!("{}.", lines.join("; ")))
 }
 
 /// The components whose cost changes, the largest change first: `databases +87.60`.

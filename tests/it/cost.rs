@@ -1,6 +1,7 @@
 //! What environments cost: bills that are computed by hand, each kind's word about money, and the commands.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use payctl::aws::costs::{self, Resources};
@@ -313,6 +314,10 @@ fn a_plan_costs_what_comes_after_less_what_was_before() {
     let text = ended(&mut folder.payctl("plan --env dev --sandbox")).out;
     let (_, block) = text.split_once("Cost: ").expect("a block about money");
     assert!((1..=6).contains(&block.lines().count()), "{text}");
+    ended(&mut folder.payctl("plan --env dev --sandbox --html plan.html")).expect(0, "a page");
+    let page = fs::read_to_string(folder.path("plan.html")).expect("the page");
+    let line = block.lines().next().expect("a line");
+    assert!(page.contains(&format!("Cost: {line}; fixed ")), "{line}");
     let text = ended(&mut folder.payctl("plan --env dev --destroy --sandbox"));
     assert!(text.out.contains("Cost: 0.00 USD a month (-36.50 by this plan)"), "{}", text.out);
 }
