@@ -43,7 +43,15 @@ pub(super) async fn execute(
 ) -> Result<u8, CliError> {
     let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
     let estimate = Estimate::of(plan, &kinds, &memory.recall(), memory.speed);
-    show_plan(cx, session, plan, &estimate)?;
+    let view = View {
+        style: cx.screen.err,
+        detail: cx.detail(),
+        effort: Some(session.effort()),
+        kinds: &kinds,
+        estimate: Some(&estimate),
+        is_elsewhere: !memory.is_measure(),
+    };
+    show_plan(cx, plan, view)?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
@@ -78,19 +86,7 @@ pub(super) async fn execute(
 }
 
 /// The plan before it is carried out: a message for people, since the outputs are the data.
-fn show_plan(
-    cx: &Context,
-    session: &Session,
-    plan: &Plan,
-    estimate: &Estimate,
-) -> Result<(), CliError> {
-    let view = View {
-        style: cx.screen.err,
-        detail: cx.detail(),
-        effort: Some(session.effort()),
-        kinds: &session.provider.kinds(),
-        estimate: Some(estimate),
-    };
+fn show_plan(cx: &Context, plan: &Plan, view: View<'_>) -> Result<(), CliError> {
     let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, view));
     let text = || plan_text::text(plan, view);
     let shown = if cx.screen.json {

@@ -71,6 +71,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         effort: Some(session.effort()),
         kinds: &kinds,
         estimate: Some(&estimate),
+        is_elsewhere: !memory.is_measure(),
     };
     // Before anything else, so that a reader of stdout that leaves does not cost the user the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());

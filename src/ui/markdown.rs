@@ -83,7 +83,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         plan.unchanged.len()
     );
     if let Some(estimate) = view.estimate {
-        let _ = writeln!(text, "{}\n", escaped(&takes(plan, estimate)));
+        let _ = writeln!(text, "{}\n", escaped(&takes(plan, estimate, view.is_elsewhere)));
     }
     for Refused { address, origin, reason, hint } in plan.refused.iter().take(20) {
         let _ = writeln!(
