@@ -44,6 +44,7 @@ fn value_at(loaded: &Loaded, blueprint: &Blueprint, address: &str, pointer: &str
             return Value::Object(texts.collect()).pointer(pointer).cloned();
         }
         "count" => {
+            find_kind(pointer)?;
             let kinds = blueprint.resources.keys().map(|address| address.kind.as_str());
             return Some(json!(kinds.filter(|kind| *kind == pointer).count()));
         }
@@ -71,9 +72,12 @@ fn value_at(loaded: &Loaded, blueprint: &Blueprint, address: &str, pointer: &str
             let lacking = || {
                 let (above, field) = pointer.rsplit_once('/')?;
                 let kind = find_kind(&desired.address.kind)?;
-                let mut samples = [kind.sample()].into_iter().chain(kind.variants());
+                let samples = [kind.sample()].into_iter().chain(kind.variants());
+                let others = blueprint.resources.values();
+                let others = others.filter(|other| other.address.kind == desired.address.kind);
+                let mut known = samples.chain(others.map(|other| other.spec.clone()));
                 let is_known = match above {
-                    "" => samples.any(|sample| sample.get(field).is_some()),
+                    "" => known.any(|spec| spec.get(field).is_some()),
                     above => spec.pointer(above).is_some(),
                 };
                 is_known.then_some(Value::Null)

@@ -103,6 +103,16 @@ fn an_unsupported_service_counts_as_empty() {
 }
 
 #[test]
+fn checks_that_could_not_run_at_all_are_an_error() {
+    let config =
+        "project = \"shop\"\nregion = \"us-east-1\"\n\n[tables.carts]\npartition_key = \"id:S\"\n";
+    let between = Between::new(config, |service| (service == "dynamodb").then(|| unknown(501)));
+    let ran = between.expect(1, "check");
+    has(&ran.out, "not run");
+    has(&ran.err, "error: no check was run");
+}
+
+#[test]
 fn denied_wanted_kinds_are_refused_and_the_rest_is_shown() {
     let between = Between::new(CONFIG, |service| (service == "sqs").then(denied));
     let plan = between.expect(1, "plan --out saved.plan");
