@@ -13,6 +13,7 @@ use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, cost, exit, receipt, restores};
 use crate::aws::denied;
+use crate::ui::plan::View;
 use crate::ui::progress::{Expected, Mode, Progress};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, outputs, plan as plan_text, report};
@@ -40,7 +41,7 @@ pub(super) async fn execute(
     hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
     let forecast = Forecast::of(cx, session, plan);
-    show_plan(cx, session, plan, &forecast)?;
+    show_plan(cx, plan, forecast.view(cx, session, cx.screen.err))?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
@@ -82,13 +83,7 @@ pub(super) async fn execute(
 }
 
 /// The plan before it is carried out: a message for people, since the outputs are the data.
-fn show_plan(
-    cx: &Context,
-    session: &Session,
-    plan: &Plan,
-    forecast: &Forecast,
-) -> Result<(), CliError> {
-    let view = forecast.view(cx, session, cx.screen.err);
+fn show_plan(cx: &Context, plan: &Plan, view: View<'_>) -> Result<(), CliError> {
     let line = || lines::line(SystemTime::now(), "plan", &lines::plan(plan, view));
     let text = || plan_text::text(plan, view);
     let shown = if cx.screen.json {

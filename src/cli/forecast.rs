@@ -38,6 +38,7 @@ impl Forecast {
             effort: Some(session.effort()),
             kinds: &self.kinds,
             estimate: Some(&self.estimate),
+            is_elsewhere: !self.memory.is_measure(),
             cost: Some(&self.cost),
         }
     }

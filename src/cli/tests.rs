@@ -33,9 +33,11 @@ fn the_help_lists_commands_and_global_flags() {
       status       Show what exists and whether it is healthy
       check        Test what is deployed
       diagram      Draw the architecture of an environment, without calling AWS
+      cost         Show what the environment costs, without calling AWS
       graph        Draw the resources and their dependencies, without calling AWS
       explain      Explain a kind of resource
       policy       Print the least IAM policy for a task
+      comment      Write a plan into a comment on the pull request of a CI job
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script of a shell
       env          Show the environments of the account, or those of the config

@@ -84,7 +84,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         plan.unchanged.len()
     );
     if let Some(estimate) = view.estimate {
-        let _ = writeln!(text, "{}\n", escaped(&takes(plan, estimate)));
+        let _ = writeln!(text, "{}\n", escaped(&takes(plan, estimate, view.is_elsewhere)));
     }
     let cost = view.cost.map(|cost| cost::block(cost, Style::PLAIN)).unwrap_or_default();
     for line in cost.lines() {

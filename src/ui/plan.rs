@@ -71,6 +71,8 @@ pub struct View<'a> {
     pub kinds: &'a [&'static Meta],
     /// What it will take to carry it out.
     pub estimate: Option<&'a Estimate>,
+    /// Whether the estimate is of AWS, and the plan is for an endpoint with another pace.
+    pub is_elsewhere: bool,
     /// What it does to the cost.
     pub cost: Option<&'a Impact>,
 }
@@ -178,7 +180,7 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
         );
     }
     if let Some(estimate) = view.estimate.filter(|_| !plan.changes.is_empty()) {
-        line(&mut text, 0, &takes(plan, estimate));
+        line(&mut text, 0, &takes(plan, estimate, view.is_elsewhere));
     }
     line(&mut text, 0, &summary(plan, style, view.effort));
     if let Some(cost) = view.cost {
@@ -188,12 +190,13 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
 }
 
 /// `Takes about 11 m 20 s. Critical path: + rds.cluster/main 5 m 00 s > ...`.
-pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
+pub(super) fn takes(plan: &Plan, estimate: &Estimate, is_elsewhere: bool) -> String {
     /// A step that takes less of the whole is not worth naming.
     const WORTH: u32 = 20;
     let total = estimate.total();
+    let place = if is_elsewhere { " on AWS" } else { "" };
     if total < Duration::from_secs(5) {
-        return "Takes some seconds.".to_owned();
+        return format!("Takes some seconds{place}.");
     }
     let mut named = Vec::new();
     let mut before: Option<usize> = None;
@@ -212,7 +215,12 @@ pub(super) fn takes(plan: &Plan, estimate: &Estimate) -> String {
         }
         before = Some(step);
     }
-    format!("Takes about {}. Critical path: {}.", span(total), named.join(" > "))
+    let path = match named.is_empty() {
+        // Many short steps, one after the other.
+        true => String::new(),
+        false => format!(" Critical path: {}.", named.join(" > ")),
+    };
+    format!("Takes about {}{place}.{path}", span(total))
 }
 
 /// `Plan: 12 to create, 3 to change, 1 to replace, 0 to delete, 14 unchanged.` and the effort.
@@ -425,10 +433,23 @@ fn write_cause(text: &mut String, tree: &Tree<'_>, cause: usize, common: &Tags, 
     write_effects(text, 6, tree, &tree.with_consequences(cause), view);
     write_consequences(text, 6, tree, cause, view);
     if !view.is_short() {
-        for consequence in tree.consequences(cause) {
-            write_change(text, 8, tree.change(consequence), common, view);
-            write_effects(text, 12, tree, &[consequence], view);
-        }
+        write_unfolded(text, 8, tree, cause, common, view);
+    }
+}
+
+/// Every consequence of a change, each below what it follows.
+fn write_unfolded(
+    text: &mut String,
+    indent: usize,
+    tree: &Tree<'_>,
+    cause: usize,
+    common: &Tags,
+    view: View<'_>,
+) {
+    for consequence in tree.follow(cause).iter().copied() {
+        write_change(text, indent, tree.change(consequence), common, view);
+        write_effects(text, indent + 4, tree, &[consequence], view);
+        write_unfolded(text, indent + 4, tree, consequence, common, view);
     }
 }
 

@@ -37,13 +37,37 @@ pub struct Outlook {
 }
 
 /// How long a step typically takes.
-pub fn typical(meta: Option<&Meta>, verb: Verb) -> Duration {
+fn typical(change: &Change, meta: Option<&Meta>, verb: Verb) -> Duration {
     let seconds = meta.map_or(1, |meta| match verb {
         Verb::Create => meta.typical.create,
         Verb::Update => meta.typical.change,
         Verb::Delete => meta.typical.delete,
     });
-    Duration::from_secs(u64::from(seconds))
+    Duration::from_secs(u64::from(seconds)).max(slow(change, meta, verb))
+}
+
+/// How long a step takes at least, because of the fields that it sets.
+fn slow(change: &Change, meta: Option<&Meta>, verb: Verb) -> Duration {
+    let is_wanted =
+        |field: &str| change.want.as_ref().is_some_and(|want| !want.spec[field].is_null());
+    let is_changed = |field: &str| change.fields.iter().any(|one| top(&one.path) == field);
+    let is_set = |meta: &Meta, field: &str| match verb {
+        Verb::Create => is_wanted(field),
+        Verb::Update => {
+            is_changed(field) || (meta.status_fields.contains(&field) && is_wanted(field))
+        }
+        Verb::Delete => false,
+    };
+    let of = |meta: &Meta| {
+        let set = meta.typical.slow.iter().filter(|(field, _)| is_set(meta, field));
+        set.map(|(_, seconds)| *seconds).max()
+    };
+    Duration::from_secs(u64::from(meta.and_then(of).unwrap_or_default()))
+}
+
+/// The field of a spec that a path leads into.
+fn top(path: &str) -> &str {
+    path.split('.').next().unwrap_or_default()
 }
 
 /// What one change means. Of a kind without facts, nothing is known.
@@ -65,18 +89,19 @@ pub fn of(change: &Change, meta: Option<&Meta>) -> Outlook {
     let Some(meta) = meta.filter(|meta| meta.serves) else {
         return Outlook { undo, traffic: Traffic::Nothing, outage: None };
     };
-    let lasting = typical(Some(meta), Verb::Delete) + typical(Some(meta), Verb::Create);
+    let lasting =
+        typical(change, Some(meta), Verb::Delete) + typical(change, Some(meta), Verb::Create);
     let (traffic, outage) = match change.action {
         Action::Create => (Traffic::Nothing, None),
         Action::Replace if change.create_first => (Traffic::NewConnections, None),
         Action::Replace => (Traffic::Outage, Some(lasting)),
         Action::Delete => (Traffic::Outage, None),
         Action::Update => {
-            let top = |path: &str| path.split('.').next().unwrap_or_default().to_owned();
-            let changed: Vec<String> = change.fields.iter().map(|field| top(&field.path)).collect();
-            let felt = meta.felt.iter().filter(|(field, _)| changed.iter().any(|it| it == field));
+            let changed: Vec<&str> = change.fields.iter().map(|field| top(&field.path)).collect();
+            let felt = meta.felt.iter().filter(|(field, _)| changed.contains(field));
             let traffic = felt.map(|(_, traffic)| *traffic).max().unwrap_or(Traffic::Nothing);
-            let lasts = (traffic == Traffic::Outage).then(|| typical(Some(meta), Verb::Update));
+            let lasts =
+                (traffic == Traffic::Outage).then(|| typical(change, Some(meta), Verb::Update));
             (traffic, lasts)
         }
     };
@@ -105,10 +130,15 @@ impl Estimate {
             .steps
             .iter()
             .map(|step| {
-                let kind = &plan.changes[step.change].address.kind;
+                let change = &plan.changes[step.change];
+                let kind = &change.address.kind;
                 let meta = kinds.iter().find(|meta| meta.kind == kind).copied();
-                let known = learned.get(&(kind.clone(), step.verb)).copied();
-                known.unwrap_or_else(|| typical(meta, step.verb) / speed.max(1))
+                let on_aws = |lasts: Duration| lasts / speed.max(1);
+                // Most of the steps of before set no slow field.
+                match learned.get(&(kind.clone(), step.verb)) {
+                    Some(known) => (*known).max(on_aws(slow(change, meta, step.verb))),
+                    None => on_aws(typical(change, meta, step.verb)),
+                }
             })
             .collect();
         // What lingers of a deleted object keeps the objects from going that AWS does not delete while
@@ -171,12 +201,17 @@ fn end(
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::json;
+
     use super::*;
     use crate::model::address::Address;
+    use crate::model::desired::Desired;
+    use crate::model::live::Tags;
     use crate::model::meta::Typical;
 
     const SLOW: Meta = Meta {
-        typical: Typical::seconds(100, 10, 50),
+        typical: Typical::seconds(100, 10, 50).slow(&[("network", 80), ("stable", 90)]),
+        status_fields: &["stable"],
         serves: true,
         felt: &[("size", Traffic::NewConnections), ("version", Traffic::Outage)],
         floating_versions: &["version"],
@@ -208,6 +243,34 @@ mod tests {
         assert_eq!((raised.traffic, raised.undo), (Traffic::Outage, Undo::Restore));
         let lost = Change { irreversible: Some("x".into()), ..change("n", Action::Delete) };
         assert_eq!(of(&lost).undo, Undo::No);
+    }
+
+    #[test]
+    fn a_slow_field_and_a_state_that_is_waited_for_take_longer() {
+        let lasts = |change: &Change, known: Option<u64>| {
+            let known = known.map(|known| {
+                ((change.address.kind.clone(), Verb::Update), Duration::from_secs(known))
+            });
+            let plan = Plan { changes: vec![change.clone()], ..crate::plan::tests::empty() };
+            let learned = known.into_iter().collect();
+            Estimate::of(&plan, &[&SLOW], &learned, 2).total().as_secs()
+        };
+        let plain = Change { fields: vec![field("size")], ..change("n", Action::Update) };
+        assert_eq!([lasts(&plain, None), lasts(&plain, Some(7))], [5, 7]);
+        let moved = Change { fields: vec![field("network.subnets")], ..plain.clone() };
+        assert_eq!([lasts(&moved, None), lasts(&moved, Some(7))], [40, 40]);
+        let mut waits = plain;
+        waits.want = Some(Desired {
+            address: waits.address.clone(),
+            name: "n".into(),
+            component: String::new(),
+            origin: String::new(),
+            spec: json!({ "stable": true }),
+            tags: Tags::new(),
+            tags_once: Tags::new(),
+            after: BTreeSet::new(),
+        });
+        assert_eq!(lasts(&waits, None), 45);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::model::text::{Outputs, Ref, each_ref, resolve};
 
 mod follows;
 mod losses;
+mod renames;
 mod replace;
 mod targets;
 mod unseen;
@@ -79,6 +80,7 @@ pub fn plan(
         targets::narrow(&mut plan, blueprint, targets)?;
         plan.targets = targets.to_vec();
     }
+    renames::note(&mut plan, &kinds);
     losses::refuse(&mut plan, blueprint, snapshot, &kinds);
     Ok(plan)
 }
@@ -232,7 +234,7 @@ impl<'a> Planner<'a> {
     /// The object of the wanted name that is there under an address of before: the config calls it by
     /// another logical name now. A name that AWS keeps unique and cannot change tells which it is.
     fn renamed(&self, want: &Desired, meta: &Meta) -> Option<&'a Found> {
-        if !meta.immutable.contains(&"name") || !meta.tagged {
+        if !meta.goes_by_name() {
             return None;
         }
         let is_it = |found: &&Found| {

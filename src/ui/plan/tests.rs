@@ -162,7 +162,7 @@ pub(in crate::ui) fn example() -> Plan {
 
 /// A view without facts of the kinds.
 pub(in crate::ui) fn view(style: Style, detail: Detail, effort: Option<Effort>) -> View<'static> {
-    View { style, detail, effort, kinds: &[], estimate: None, cost: None }
+    View { style, detail, effort, kinds: &[], estimate: None, is_elsewhere: false, cost: None }
 }
 
 const EFFORT: Effort = Effort { calls: 61, elapsed: Duration::from_millis(812) };
@@ -242,6 +242,63 @@ fn consequences_are_counted_below_their_cause() {
     {
         assert!(full.contains(line), "{full}");
     }
+}
+
+#[test]
+fn the_critical_path_names_what_takes_long_and_what_lingers() {
+    const KINDS: &[&Meta] = &[
+        &Meta {
+            typical: payctl_engine::model::meta::Typical::seconds(20, 15, 5).lingering(1200),
+            ..Meta::new("lambda.function", "lambda", "A function.")
+        },
+        &Meta { use_blocks_delete: true, ..Meta::new("ec2.subnet", "ec2", "A subnet.") },
+        &Meta::new("sqs.queue", "sqs", "A queue."),
+    ];
+    let takes = |changes: Vec<Change>| {
+        let plan = Plan { changes, ..example() };
+        let estimate = Estimate::of(&plan, KINDS, &outlook::Learned::new(), 1);
+        [false, true].map(|is_elsewhere| takes(&plan, &estimate, is_elsewhere))
+    };
+    let subnet = Address::new("ec2.subnet", "private-1");
+    let function = Address::new("lambda.function", "api");
+    let gone = |address: &Address, uses: BTreeSet<Address>| Change {
+        uses,
+        ..change(Action::Delete, address.clone(), "", "")
+    };
+    let uses = BTreeSet::from([subnet.clone()]);
+    assert_eq!(
+        takes(vec![gone(&function, uses), gone(&subnet, BTreeSet::new())])[0],
+        "Takes about 20 m 06 s. Critical path: 20 m 00 s until lambda.function/api is gone."
+    );
+    // No step of a long chain of short ones is worth naming.
+    let queue = |at: usize| Address::new("sqs.queue", format!("q{at:02}"));
+    let chain = (0..30).map(|at| Change {
+        needs: (at > 0).then(|| queue(at - 1)).into_iter().collect(),
+        ..change(Action::Create, queue(at), "queues", "")
+    });
+    assert_eq!(takes(chain.collect()), ["Takes about 30.0 s.", "Takes about 30.0 s on AWS."]);
+    assert_eq!(
+        takes(vec![change(Action::Create, queue(0), "queues", "")]),
+        ["Takes some seconds.", "Takes some seconds on AWS."]
+    );
+}
+
+/// A reference to what exists is shown as what it is.
+#[test]
+fn a_new_resource_shows_what_is_known_of_its_references() {
+    const KINDS: &[&Meta] =
+        &[&Meta { asked: &["target"], ..Meta::new("sqs.queue", "sqs", "A queue.") }];
+    let target = Text::reference(Address::new("sqs.queue", "failed"), Output::Arn);
+    let spec = json!({ "target": target });
+    let mut new = create(Address::new("sqs.queue", "payments"), "queues", spec, &[]);
+    new.fields = vec![FieldChange {
+        before: None,
+        ..field("target", Value::Null, json!("arn:aws:sqs:us-east-1:1:failed"))
+    }];
+    let plan = Plan { changes: vec![new], refused: Vec::new(), ..example() };
+    let view = View { kinds: KINDS, ..view(Style::PLAIN, Detail::Short, None) };
+    let text = text(&plan, view);
+    assert!(text.contains("target arn:aws:sqs:us-east-1:1:failed"), "{text}");
 }
 
 #[test]

@@ -80,13 +80,18 @@ impl<'a> Tree<'a> {
         self.causes.iter().filter(is_meant).copied().collect()
     }
 
+    /// The direct consequences of a change.
+    pub(in crate::ui) fn follow(&self, cause: usize) -> &[usize] {
+        self.below.get(&cause).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// All consequences of a change, direct and indirect.
     pub(in crate::ui) fn consequences(&self, cause: usize) -> Vec<usize> {
         let mut all = Vec::new();
         let mut seen = BTreeSet::from([cause]);
         let mut open = vec![cause];
         while let Some(at) = open.pop() {
-            for next in self.below.get(&at).into_iter().flatten() {
+            for next in self.follow(at) {
                 if seen.insert(*next) {
                     all.push(*next);
                     open.push(*next);

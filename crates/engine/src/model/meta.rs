@@ -157,17 +157,25 @@ pub struct Typical {
     pub delete: u32,
     /// How much longer something of it stays that keeps others from being deleted: network interfaces.
     pub lingers: u32,
+    /// Fields, and how long a step takes at least that sets them. One of `META.status_fields` counts
+    /// whenever it is wanted, because payctl waits for it.
+    pub slow: &'static [(&'static str, u32)],
 }
 
 impl Typical {
     /// To create, to change, to delete.
     pub const fn seconds(create: u32, change: u32, delete: u32) -> Self {
-        Self { create, change, delete, lingers: 0 }
+        Self { create, change, delete, lingers: 0, slow: &[] }
     }
 
     /// The same of an object of which something stays after its deletion.
     pub const fn lingering(self, lingers: u32) -> Self {
         Self { lingers, ..self }
+    }
+
+    /// The same of an object with fields that take longer.
+    pub const fn slow(self, slow: &'static [(&'static str, u32)]) -> Self {
+        Self { slow, ..self }
     }
 }
 
@@ -295,6 +303,11 @@ impl Meta {
             code.eq_ignore_ascii_case(known) && message.contains(fragment)
         };
         self.transient.iter().any(listed) && !message.contains("explicit deny")
+    }
+
+    /// Whether the physical name tells which object it is, whatever the config calls it.
+    pub fn goes_by_name(&self) -> bool {
+        self.immutable.contains(&"name") && self.tagged
     }
 
     /// Whether a change at `path` (dotted) forces a replacement.

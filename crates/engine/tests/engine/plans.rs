@@ -105,12 +105,40 @@ fn a_resource_with_another_logical_name_keeps_its_object() {
         desired.name = "pr-1-old".into();
         desired.spec["name"] = json!("pr-1-old");
         let plan = plan_now(&cloud, &after, Purpose::Apply).await;
+        assert!(plan.notes.is_empty(), "{:?}", plan.notes);
         let [change] = &plan.changes[..] else { panic!("{:?}", plan.changes) };
         assert_eq!(change.action, Action::Update);
         let because = change.because.as_deref().unwrap_or_default();
         assert_eq!(because, "it was fake.store/old: its tag gets the new address");
         converge(&cloud, &after, Purpose::Apply).await;
         check_settled(&cloud, &after).await;
+    });
+}
+
+/// Data that would go with a logical name is worth a word, if it is clear which object is meant.
+#[test]
+fn a_new_resource_that_is_like_one_whose_data_goes_is_noted() {
+    block_on(async {
+        let cloud = FakeCloud::new(scope(), 1);
+        let with = |names: &[&str], size: u32| {
+            let mut config = blueprint();
+            let spec = json!({ "size": size, "zone": "a" });
+            names.iter().for_each(|name| put(&mut config, "fake.store", name, spec.clone(), &[]));
+            config
+        };
+        converge(&cloud, &with(&["old", "other"], 1), Purpose::Apply).await;
+        let noted = async |wanted: Blueprint| {
+            let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+            plan.notes.into_iter().map(|note| format!("{}: {}", note.text, note.hint)).collect()
+        };
+        let noted: [Vec<String>; 3] = [
+            noted(with(&["new", "other"], 1)).await,
+            noted(with(&["new", "other"], 2)).await,
+            noted(with(&["new"], 1)).await,
+        ];
+        let keep = "it is like fake.store/old, which this plan deletes with its data: if it is the \
+                    same by another name, keep it: write `name = \"pr-1-old\"`";
+        assert_eq!(noted, [vec![keep.to_owned()], vec![], vec![]]);
     });
 }
 

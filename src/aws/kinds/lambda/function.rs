@@ -187,7 +187,7 @@ impl Resource for Function {
         section: "functions",
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         asked: &["runtime", "memory", "timeout"],
-        typical: Typical::seconds(20, 15, 5).lingering(1200),
+        typical: Typical::seconds(20, 15, 5).lingering(1200).slow(&[("network", 75)]),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for requests, for memory by the millisecond, and for disk beyond 512 \
