@@ -35,6 +35,7 @@ fn the_help_lists_commands_and_global_flags() {
       graph        Draw the resources and their dependencies, without calling AWS
       explain      Explain a kind of resource
       policy       Print the least IAM policy for a task
+      comment      Write a plan into a comment on the pull request of a CI job
       schema       Print the JSON Schema of the config files, for editors
       completions  Print the completion script of a shell
       env          Show the configured environments

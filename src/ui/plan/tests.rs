@@ -276,7 +276,7 @@ fn the_critical_path_names_what_takes_long_and_what_lingers() {
         needs: (at > 0).then(|| queue(at - 1)).into_iter().collect(),
         ..change(Action::Create, queue(at), "queues", "")
     });
-    assert_eq!(takes(chain.collect()), ["Takes about 30.0 s.", "Takes about 30.0 s on AWS."]);
+    assert_eq!(takes(chain.collect()), ["Takes about 30 s.", "Takes about 30 s on AWS."]);
     assert_eq!(
         takes(vec![change(Action::Create, queue(0), "queues", "")]),
         ["Takes some seconds.", "Takes some seconds on AWS."]
