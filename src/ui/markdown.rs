@@ -93,7 +93,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     for Refused { address, origin, reason, hint } in plan.refused.iter().take(20) {
         let _ = writeln!(
             text,
-            "- **Refused:** {} ({}): {}. {}",
+            "- **Refused:** {} ({}): {}; {}",
             code(&address.to_string()),
             code(origin),
             escaped(reason),
@@ -141,7 +141,7 @@ fn blocks(plan: &Plan, tree: &Tree<'_>, view: View<'_>) -> Vec<String> {
     }
     for note in &plan.notes {
         blocks.push(format!(
-            "\n> {}: {}. {}\n",
+            "\n> {}: {}; {}\n",
             code(&note.address.to_string()),
             escaped(&note.text),
             escaped(&note.hint)
