@@ -157,7 +157,8 @@ pub fn text(
         }
         let all = compared.components.iter().chain([&compared.total]);
         section(&format!("Compared with {name}"), all.map(compared_row).collect());
-        section("Resources that differ", compared.resources.iter().map(compared_row).collect());
+        let differ = compared.resources.iter().filter(|row| !cents(row.saved()).is_zero());
+        section("Resources that differ", differ.map(compared_row).collect());
     }
     let doubts = doubts(bill);
     if !doubts.is_empty() {
@@ -185,6 +186,15 @@ fn row(item: &Item) -> Vec<String> {
     ]
 }
 
+/// How much of a row is saved, with its unit.
+fn share(row: &Row, unit: &str) -> String {
+    match row.percent() {
+        Some(share) => format!("{}{unit}", share.normalize()),
+        None if row.saved().is_zero() => String::new(),
+        None => "new".to_owned(),
+    }
+}
+
 /// A row of a comparison as cells.
 fn compared_row(row: &Row) -> Vec<String> {
     vec![
@@ -192,7 +202,7 @@ fn compared_row(row: &Row) -> Vec<String> {
         format!("before {}", aligned(row.before)),
         format!("after {}", aligned(row.after)),
         format!("saved {}", aligned(row.saved())),
-        format!("{} %", row.percent().normalize()),
+        share(row, " %"),
     ]
 }
 
@@ -217,11 +227,8 @@ pub fn markdown(
         for row in steps.iter().chain(&compared.components).chain([&compared.total]) {
             let Row { name, before, after } = row;
             let (before, after, saved) = (amount(*before), amount(*after), amount(row.saved()));
-            let _ = writeln!(
-                text,
-                "| {name} | {before} | {after} | {saved} | {} |",
-                row.percent().normalize()
-            );
+            let _ =
+                writeln!(text, "| {name} | {before} | {after} | {saved} | {} |", share(row, ""));
         }
     } else {
         let _ = writeln!(text, "\n| component | amount |\n|---|--:|");
@@ -294,7 +301,7 @@ pub fn comparison_json(
             "before": number_of(row.before, 2),
             "after": number_of(row.after, 2),
             "saved": number_of(row.saved(), 2),
-            "percent": number_of(row.percent(), 1),
+            "percent": row.percent().map(|share| number_of(share, 1)),
         })
     };
     json!({

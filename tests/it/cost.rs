@@ -58,11 +58,16 @@ fn shipped() -> BTreeMap<&'static str, std::path::PathBuf> {
 #[test]
 fn each_kind_says_whether_aws_charges_for_it() {
     let prices = Prices::shipped("us-east-1").expect("a table");
-    // All samples refer to each other, so each kind sees its neighbours. None of them brings a question to
-    // the cluster, so that load is stated.
-    let questions = BTreeMap::from([(Driver::Reads, d("1000"))]);
-    let mut assume = Assumptions::default();
-    assume.resources.insert("rds.cluster/sample".into(), questions);
+    // All samples refer to each other, so each kind sees its neighbours. They do not call each other as
+    // the parts of an application do, so the load of each is stated.
+    use Driver::{Calls, Gb, Messages, Milliseconds, Puts, Questions, Reads, Requests, Writes};
+    let drivers = [Calls, Gb, Messages, Milliseconds, Puts, Questions, Reads, Requests, Writes];
+    let load = BTreeMap::from(drivers.map(|driver| (driver, d("1000"))));
+    let loaded = |kind: &&dyn payctl::aws::resource::AnyKind| {
+        (Address::new(kind.meta().kind, kind.sample_name()).to_string(), load.clone())
+    };
+    let resources = KINDS.iter().map(loaded).collect();
+    let assume = Assumptions { resources, ..Assumptions::default() };
     let samples = |variant: usize| -> Resources {
         let sample = |kind: &&dyn payctl::aws::resource::AnyKind| {
             let variants = kind.variants();

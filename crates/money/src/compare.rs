@@ -23,8 +23,8 @@ impl Row {
         self.before - self.after
     }
 
-    /// The saving in per cent of what it cost before.
-    pub fn percent(&self) -> Decimal {
+    /// The saving in per cent of what it cost before, if it cost anything.
+    pub fn percent(&self) -> Option<Decimal> {
         super::percent(self.saved(), self.before)
     }
 }
@@ -102,6 +102,6 @@ mod tests {
         let one = bill(&[("a", "x", 730)]);
         let compared = Comparison::of(&one, &one);
         assert!(compared.resources.is_empty() && compared.components.is_empty());
-        assert_eq!(compared.total.percent(), Decimal::ZERO);
+        assert_eq!(compared.total.percent(), Some(Decimal::ZERO));
     }
 }

@@ -32,12 +32,10 @@ pub fn decimal(text: &str) -> Option<Decimal> {
     text.parse().ok().or_else(|| Decimal::from_scientific(text).ok())
 }
 
-/// What part of `whole` is `part`, in whole and tenth per cents; nothing of nothing is nothing.
-pub fn percent(part: Decimal, whole: Decimal) -> Decimal {
-    if whole.is_zero() {
-        return Decimal::ZERO;
-    }
-    round(part * Decimal::ONE_HUNDRED / whole, 1)
+/// What part of `whole` is `part`, in whole and tenth per cents; of nothing there are no parts.
+pub fn percent(part: Decimal, whole: Decimal) -> Option<Decimal> {
+    let share = (part * Decimal::ONE_HUNDRED).checked_div(whole)?;
+    Some(round(share, 1))
 }
 
 #[cfg(test)]
@@ -60,7 +58,8 @@ mod tests {
     fn a_small_negative_amount_becomes_zero_without_a_sign() {
         assert_eq!(format!("{:.2}", cents(d("-0.0002"))), "0.00");
         assert_eq!(format!("{:.2}", cents(d("-0.005"))), "-0.01");
-        assert!(percent(d("-0.0002"), d("56")).is_sign_positive());
+        let share = percent(d("-0.0002"), d("56")).expect("a share");
+        assert!(share.is_sign_positive());
     }
 
     #[test]
@@ -70,7 +69,7 @@ mod tests {
 
     #[test]
     fn shares_are_percentages() {
-        assert_eq!(percent(d("1"), d("3")), d("33.3"));
-        assert_eq!(percent(d("1"), d("0")), d("0"));
+        assert_eq!(percent(d("1"), d("3")), Some(d("33.3")));
+        assert_eq!(percent(d("1"), d("0")), None);
     }
 }
