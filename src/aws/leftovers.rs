@@ -6,6 +6,8 @@
 //! objects without tags, as a late write makes them. The index lags behind: what it lists counts only if
 //! it is not an echo of something that is gone.
 
+use std::collections::BTreeSet;
+
 use futures::future::{BoxFuture, join_all, try_join_all};
 
 use super::census::{self, Indexed};
@@ -15,6 +17,7 @@ use super::provider::AwsProvider;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Found, Live, Owner, Phase};
+use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::Output;
 use payctl_engine::provider::{Provider as _, Target};
 use payctl_engine::survey::Snapshot;
@@ -28,14 +31,19 @@ pub struct Holder {
     pub ask: for<'a> fn(&'a Aws, &'a str) -> Asked<'a>,
 }
 
-/// How to ask a service whether an object of a type without a kind exists.
+/// How to ask a service whether an object exists that a kind cannot read by its ARN.
 #[derive(Clone, Copy)]
 pub struct Probe {
     /// The service, as ARNs name it.
     pub service: &'static str,
+    /// Whether it also tells of the service's kinds; otherwise only of types without a kind.
+    pub of_kinds: bool,
     /// Asks whether the object of an ARN exists.
     pub ask: for<'a> fn(&'a Aws, &'a str) -> BoxFuture<'a, Result<bool, OpError>>,
 }
+
+/// What the search in the index needs beside the reads of the kinds.
+pub(super) const PERMITS: &[Permit] = &[Permit::delete(&["ec2:DescribeTags"], &["*"])];
 
 /// The time until which AWS holds a deleted object, and the reason.
 pub type Asked<'a> = BoxFuture<'a, Result<Option<(String, &'static str)>, OpError>>;
@@ -176,8 +184,8 @@ async fn stand(provider: &AwsProvider, one: &Indexed) -> Result<Standing, OpErro
         return Ok(Standing::Gone);
     }
     let is_of_kind = meta.is_some_and(|meta| is_one_of(meta.types));
-    if !is_of_kind {
-        let probe = PROBES.iter().find(|probe| one.arn.split(':').nth(2) == Some(probe.service));
+    let probe = PROBES.iter().find(|probe| one.arn.split(':').nth(2) == Some(probe.service));
+    if !is_of_kind || probe.is_some_and(|probe| probe.of_kinds) {
         let exists = match probe {
             Some(probe) => retry_read(|| (probe.ask)(aws, &one.arn)).await?,
             None => true,
@@ -191,7 +199,7 @@ async fn stand(provider: &AwsProvider, one: &Indexed) -> Result<Standing, OpErro
     }
     // The index still lists what is gone. Asking for the object itself tells.
     let short = one.arn.rsplit(['/', ':']).next().unwrap_or(&one.arn);
-    for id in [one.arn.as_str(), short] {
+    for id in ids_in(&one.arn) {
         let target = Target {
             address: address.clone(),
             name: short.to_owned(),
@@ -207,6 +215,17 @@ async fn stand(provider: &AwsProvider, one: &Indexed) -> Result<Standing, OpErro
         }
     }
     Ok(Standing::Gone)
+}
+
+/// What the id of an object may be by its ARN: all of it, its end, or what stands behind the type, as in
+/// `log-group:/aws/lambda/app` and `parameter/app/key`.
+fn ids_in(arn: &str) -> BTreeSet<&str> {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    let behind = resource.find(['/', ':']).map_or("", |at| &resource[at..]);
+    let mut ids: BTreeSet<&str> = [arn, behind, behind.get(1..).unwrap_or_default()].into();
+    ids.extend(arn.rsplit(['/', ':']).next());
+    ids.remove("");
+    ids
 }
 
 /// Whether an ARN is that of an object.
@@ -236,6 +255,17 @@ fn is_of_type(arn: &str, types: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_arn_tells_what_the_id_may_be() {
+        let has = |arn: &str, id: &str| assert!(ids_in(arn).contains(id), "{:?}", ids_in(arn));
+        has("arn:aws:ec2:us-east-1:1:vpc/vpc-1", "vpc-1");
+        has("arn:aws:s3:::bucket", "bucket");
+        has("arn:aws:logs:us-east-1:1:log-group:/aws/lambda/app", "/aws/lambda/app");
+        has("arn:aws:ssm:us-east-1:1:parameter/app/key", "/app/key");
+        has("arn:aws:ssm:us-east-1:1:parameter/key", "key");
+        has("arn:aws:sns:us-east-1:1:alerts", "arn:aws:sns:us-east-1:1:alerts");
+    }
 
     #[test]
     fn an_arn_tells_its_type() {

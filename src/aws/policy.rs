@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::facts;
 use super::kinds::KINDS;
-use super::leases;
 use super::traffic;
+use super::{leases, leftovers};
 use payctl_engine::model::permit::{Only, Permit, When};
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
 
@@ -155,6 +155,11 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     if task != Task::Plan {
         leases::PERMITS.iter().for_each(|permit| grant("", permit));
     }
+    // After a destroy, also by an apply of a saved plan.
+    leftovers::PERMITS
+        .iter()
+        .filter(|permit| task.needs(permit.when))
+        .for_each(|permit| grant("", permit));
     for meta in KINDS.iter().map(|kind| kind.meta()) {
         let wanted = names.contains_key(meta.kind);
         // A shift reads only what it moves and what its probe refers to.

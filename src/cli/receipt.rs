@@ -16,6 +16,7 @@ use crate::ui::style::count;
 use crate::ui::{json as lines, looking, plan as plan_text};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
+use payctl_engine::model::error::ErrorClass;
 use payctl_engine::model::live::Tags;
 use payctl_engine::plan::{Action, Change, Plan, Purpose, left_alone};
 use payctl_engine::provider::Provider as _;
@@ -164,12 +165,20 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
     if let Some(error) = unlooked(&unseen, ErrorKind::Partial) {
         return Err(error);
     }
+    let unindexed = unindexed.into_inner();
+    // An endpoint without the index lists nothing there.
+    if let Some(error) = unindexed.as_ref().filter(|error| error.class != ErrorClass::Unsupported) {
+        let title = "the index of tags could not be searched: some objects may remain";
+        return Err(CliError::new(ErrorKind::Partial, title)
+            .because(error)
+            .hinted("run the same command again"));
+    }
     let what = if is_whole {
         format!("nothing of {} remains", plan.scope)
     } else {
         format!("none of the targets remains in {}", plan.scope)
     };
-    let searched = match (is_whole, unindexed.into_inner()) {
+    let searched = match (is_whole, unindexed) {
         (true, None) => format!("{kinds} kinds, the index of tags, {}", count(gone.len(), "name")),
         (true, Some(error)) => {
             cx.note(format_args!("Not verified by the index of tags: {error}"));

@@ -326,12 +326,39 @@ fn each_of_three_searches_finds_what_the_others_do_not() {
         assert_eq!(left().await, [expected]);
         route53.delete_hosted_zone().id(&id).send().await.expect("deleted");
 
+        // The index: a queue's ARN does not tell its URL.
+        let sqs = aws_sdk_sqs::Client::new(&hand);
+        let call = sqs.create_queue().queue_name("pr-7-shop-queue-late");
+        let call = call.set_tags(Some(owned("sqs.queue/late").into_iter().collect()));
+        let url = call.send().await.expect("a queue").queue_url.expect("a URL");
+        let (more, _) = indexed(&provider, &deleted).await.expect("an index");
+        let found: Vec<&str> = more.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(found, ["arn:aws:sqs:us-east-1:000000000000:pr-7-shop-queue-late"]);
+        sqs.delete_queue().queue_url(url).send().await.expect("deleted");
+
         // The names: a late write brings the log group back, without tags.
         let logs = aws_sdk_cloudwatchlogs::Client::new(&hand);
         let name = "/aws/lambda/pr-7-app";
         logs.create_log_group().log_group_name(name).send().await.expect("a group");
         assert_eq!(left().await, [(Search::Names, name.to_owned())]);
     });
+}
+
+#[test]
+fn a_destroy_that_cannot_search_the_index_does_not_say_that_nothing_is_left() {
+    let folder = folder_with("ttl = \"72h\"");
+    apply(&folder, "pr-7");
+    let policy = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "tag:GetResources", "Resource": "*" },
+    ] });
+    folder.write("policy.json", &policy.to_string());
+    let mut command = folder.payctl("destroy --env pr-7 --sandbox --auto-approve");
+    let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", folder.path("policy.json")));
+    ran.expect(3, "the index is denied");
+    assert!(ran.err.contains("the index of tags could not be searched"), "{}", ran.err);
+    assert!(!ran.err.contains("Verified"), "{}", ran.err);
+    folder.expect(0, "destroy --env pr-7 --sandbox --auto-approve");
 }
 
 /// The tags of an address of `pr-7`.

@@ -129,8 +129,8 @@ pub static KEEPERS: &[Keeper] = &[dynamodb::KEEPER, rds::KEEPER];
 /// These tell until when AWS holds deleted objects.
 pub(super) static HOLDERS: &[Holder] = &[kms::held::HOLDER, secretsmanager::held::HOLDER];
 
-/// These tell whether an object exists that is of no kind.
-pub(super) static PROBES: &[Probe] = &[ec2::probe::PROBE];
+/// These tell whether an object exists that a kind cannot read by its ARN.
+pub(super) static PROBES: &[Probe] = &[ec2::probe::PROBE, sqs::probe::PROBE];
 
 /// These list the objects of all environments that the tagging API does not know.
 pub(super) static INDEXES: &[Index] = &[autoscaling::index::INDEX, iam::index::INDEX];

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::BackupTypeFilter;
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 use payctl::aws::kinds::{KEEPERS, checks, find_kind};
 use payctl::aws::leases::Leases;
+use payctl::aws::leftovers::indexed;
 use payctl::aws::policy::Task;
 use payctl::aws::preflight::{Fate, Planned, Preflight};
 use payctl::aws::provider::AwsProvider;
@@ -236,6 +237,24 @@ impl Account {
             lease.release().await;
         })
         .await;
+    }
+
+    /// After a destroy it searches the index of tags, which also lists what is of no kind.
+    async fn searches_the_index(&mut self) {
+        let provider = sample_provider(&sandboxed(&self.sandbox)).await;
+        let ec2 = aws_sdk_ec2::Client::new(&by_hand(&self.sandbox));
+        let made = ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.expect("a network");
+        let id = made.vpc.expect("a network").vpc_id.expect("an id");
+        // As the tags of an instance are on its volumes.
+        let scope = &provider.aws().scope;
+        let tags = scope.ownership(&Address::new("ec2.instance", "sample")).into_iter();
+        let tags = tags
+            .map(|(key, value)| aws_sdk_ec2::types::Tag::builder().key(key).value(value).build());
+        let call = ec2.create_tags().resources(&id).set_tags(Some(tags.collect()));
+        call.send().await.expect("tagged");
+        let (left, _) = self.act(indexed(&provider, &[])).await.expect("an index");
+        assert_eq!(left.len(), 1, "{left:?}");
+        ec2.delete_vpc().vpc_id(id).send().await.expect("deleted");
     }
 
     async fn reads_its_history(&mut self) {
@@ -498,6 +517,7 @@ async fn checking(account: &mut Account) {
 
 /// What a destroy meets.
 async fn destroying(account: &mut Account) {
+    account.searches_the_index().await;
     Box::pin(planning(account)).await;
     account.holds_a_lease().await;
     account.fill_the_buckets().await;
@@ -565,6 +585,7 @@ async fn applying(account: &mut Account) {
     let connection = sandboxed(&account.sandbox);
     let provider = sample_provider(&connection).await;
     account.holds_a_lease().await;
+    account.searches_the_index().await;
     account.reads_its_history().await;
     // Made, changed in every field, with other tags, deleted.
     account.act(round_trip(&provider, &[], false)).await;

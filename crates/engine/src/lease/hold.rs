@@ -92,7 +92,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Waits for the lease until the limit has passed. A first look is always made, and a store that
-    /// does not answer gets a minute.
+    /// does not answer gets a minute, whatever the limit is.
     pub async fn acquire(
         &self,
         limit: Duration,
@@ -101,7 +101,7 @@ impl<'a> Lease<'a> {
     ) -> Result<(), Unheld> {
         let began = Instant::now();
         let mut waited_for: Option<Holder> = None;
-        let mut failed = None;
+        let mut failing: Option<Instant> = None;
         let mut is_told = false;
         loop {
             let took_from = self.took_from().filter(|_| !is_told);
@@ -124,17 +124,18 @@ impl<'a> Lease<'a> {
                 if waited_for.is_some() && began.elapsed() >= limit {
                     return Err(Unheld::TimedOut(waited_for));
                 }
-                if let Some(error) = failed.take_if(|_| began.elapsed() >= limit.max(REACH)) {
-                    return Err(Unheld::Unusable(error));
-                }
             }
             let next = self.candidate().next(self.now());
             let long = match next {
                 Next::Call(call) => {
                     match self.call(&call).await {
-                        Some(error) if !error.passes() => return Err(Unheld::Unusable(error)),
-                        Some(error) => failed = Some(error),
-                        None => {}
+                        None => failing = None,
+                        Some(error) => {
+                            let since = *failing.get_or_insert_with(Instant::now);
+                            if !error.passes() || self.gives_up(since) {
+                                return Err(Unheld::Unusable(error));
+                            }
+                        }
                     }
                     continue;
                 }
@@ -147,6 +148,11 @@ impl<'a> Lease<'a> {
                 () = stop.requested() => return Err(Unheld::Stopped),
             }
         }
+    }
+
+    /// Whether the store has not answered for too long. A lease that it may hold is kept.
+    fn gives_up(&self, since: Instant) -> bool {
+        !self.candidate().holds() && since.elapsed() >= REACH
     }
 
     /// Renews the lease until this future is dropped. If the lease is lost, it asks for a stop.

@@ -231,8 +231,14 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
             put(&mut answer, "NextToken", next);
             Ok(answer)
         }
-        operation => on_items(state, region, operation, &numbers::trimmed(input)?, today)
-            .unwrap_or_else(|| Err(Refusal::not_covered(&call.service, operation))),
+        operation => {
+            let answer = on_items(state, region, operation, &numbers::trimmed(input)?, today)
+                .unwrap_or_else(|| Err(Refusal::not_covered(&call.service, operation)));
+            if answer.is_err() {
+                tables::look_for(world, region, input);
+            }
+            answer
+        }
     }
 }
 

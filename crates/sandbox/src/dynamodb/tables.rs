@@ -212,6 +212,22 @@ pub(super) fn describe(world: &mut World, region: &str, input: &Value) -> Answer
     Ok(json!({ "Table": view }))
 }
 
+/// A call for the items of a table that is being created fails, and moves it to its next state as a read
+/// does.
+pub(super) fn look_for(world: &mut World, region: &str, input: &Value) {
+    let World { base, dynamodb: state, .. } = world;
+    if base.strict {
+        return;
+    }
+    if let Ok((_, table)) = find(state, region, input)
+        && table.status == Status::Creating
+        && table.passing.is_over(base)
+    {
+        base.moved = true;
+        table.settle();
+    }
+}
+
 /// Lets time pass: in a strict sandbox states end by the clock, with or without reads.
 pub(super) fn pass(world: &mut World) {
     let World { base, dynamodb: state, .. } = world;

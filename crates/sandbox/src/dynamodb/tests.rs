@@ -70,6 +70,16 @@ fn reads_advance_the_state() {
     assert_eq!(gone, Err("ResourceNotFoundException".into()));
 }
 
+#[test]
+fn looks_for_items_wait_for_a_new_table() {
+    let mut world = World::default();
+    ddb(&mut world, "CreateTable", spec(json!({}))).unwrap();
+    let look = table(json!({ "Key": { "id": { "S": "1" } } }));
+    let early = ddb(&mut world, "GetItem", look.clone());
+    assert_eq!(early, Err("ResourceNotFoundException".into()));
+    assert_eq!(ddb(&mut world, "GetItem", look), Ok(json!({})));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_strict_table_changes_state_by_the_clock() {
     let mut world = World::default();

@@ -8,7 +8,7 @@ use payctl_engine::model::error::OpError;
 
 /// See the module.
 pub(in crate::aws::kinds) const PROBE: Probe =
-    Probe { service: "ec2", ask: |aws, arn| Box::pin(exists(aws, arn)) };
+    Probe { service: "ec2", of_kinds: false, ask: |aws, arn| Box::pin(exists(aws, arn)) };
 
 async fn exists(aws: &Aws, arn: &str) -> Result<bool, OpError> {
     let id = arn.rsplit('/').next().unwrap_or(arn);

@@ -1,3 +1,4 @@
 //! SQS.
 
+pub(super) mod probe;
 pub(crate) mod queue;

@@ -378,7 +378,7 @@ async fn oldest(aws: &Aws, name: &str) -> Result<Option<u64>, OpError> {
     Ok(age.map(|age| age.as_secs()))
 }
 
-fn name_in(url: &str) -> &str {
+pub(super) fn name_in(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
