@@ -207,7 +207,7 @@ fn supported_resources_run_on_plain_moto() {
     };
     has(
         &run(2, "plan --detailed-exitcode").err,
-        "this endpoint does not know costs.anomaly_monitor",
+        "this endpoint does not know cloudwatch.alarm, cloudwatch.dashboard: ",
     );
     run(0, "apply --auto-approve");
     run(0, "plan --detailed-exitcode");
