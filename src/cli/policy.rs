@@ -33,7 +33,7 @@ pub(super) struct Args {
 /// The task of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum For {
-    /// Plan, status, outputs and graph
+    /// Plan, status and outputs
     Plan,
     /// Check, and all that plan needs
     Check,

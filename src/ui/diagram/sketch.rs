@@ -300,17 +300,18 @@ impl<'a> Sketch<'a> {
                 badges: Vec::new(),
             });
         }
-        let flow =
-            |((from, to), (mut labels, quiet)): ((String, String), (BTreeSet<String>, bool))| {
-                labels.remove("");
-                let told: Vec<&str> = labels.iter().map(String::as_str).take(2).collect();
-                let more = labels.len().saturating_sub(2);
-                let label = match more {
-                    0 => told.join(", "),
-                    more => format!("{} and {more} more", told.join(", ")),
-                };
-                drawing::Flow { from, to, label, quiet }
+        let flow = |((from, to), (labels, quiet)): ((String, String), (BTreeSet<String>, bool))| {
+            // A label may name several calls.
+            let calls = labels.iter().flat_map(|label| label.split(", "));
+            let calls: BTreeSet<&str> = calls.filter(|call| !call.is_empty()).collect();
+            let told: Vec<&str> = calls.iter().copied().take(2).collect();
+            let more = calls.len().saturating_sub(2);
+            let label = match more {
+                0 => told.join(", "),
+                more => format!("{} and {more} more", told.join(", ")),
             };
+            drawing::Flow { from, to, label, quiet }
+        };
         labels.into_iter().map(flow).collect()
     }
 }

@@ -213,16 +213,19 @@ fn every_error_class_is_documented() {
 fn every_test_named_in_the_docs_exists() {
     let name = Regex::new(r"`([a-z0-9]+(?:_[a-z0-9]+){3,})`").expect("a regex");
     let mut tests = String::new();
-    for path in ["src", "tests", "crates"].iter().flat_map(|folder| files(folder, "rs")) {
+    let sources = [("src", "rs"), ("tests", "rs"), ("crates", "rs"), ("tests", "py")];
+    for path in sources.into_iter().flat_map(|(folder, extension)| files(folder, extension)) {
         tests.push_str(&fs::read_to_string(path).expect("a source file"));
     }
-    for page in ["README.md", "ARCHITECTURE.md", "docs/performance.md", "docs/reliability.md"] {
-        for found in name.captures_iter(&read(page)) {
-            assert!(
-                tests.contains(&format!("fn {}(", &found[1])),
-                "{page}: no test `{}`",
-                &found[1]
-            );
+    let keys = config::schema().to_string();
+    // These name functions of the CDK, and a name that a test should have.
+    let others = ["docs/coming-from-cdk.md", "docs/voice.md"].map(|page| root().join(page));
+    for (page, text) in pages().iter().filter(|(page, _)| !others.contains(page)) {
+        for found in name.captures_iter(text) {
+            let is_known =
+                ["fn", "def"].iter().any(|word| tests.contains(&format!("{word} {}(", &found[1])))
+                    || keys.contains(&format!("\"{}\"", &found[1]));
+            assert!(is_known, "{}: no test and no key `{}`", page.display(), &found[1]);
         }
     }
 }
