@@ -34,7 +34,11 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let now = OffsetDateTime::now_utc();
     let all = env::rows(&aws, now).await?;
     let expired: Vec<Row> = all.into_iter().filter(|row| row.state == State::Expired).collect();
-    cx.show("expired", || environments::json(&expired), || environments::text(&expired, now))?;
+    let text = || match expired.is_empty() {
+        true => "No environment has expired.\n".to_owned(),
+        false => environments::text(&expired, now),
+    };
+    cx.show("expired", || environments::json(&expired), text)?;
     if args.dry_run {
         session::explain_calls(cx, &aws);
         return Ok(exit::SUCCESS);

@@ -110,6 +110,9 @@ fn is_pull_request(env: &str, digits: &str) -> bool {
 
 /// The rows for people.
 pub fn text(rows: &[Row], now: OffsetDateTime) -> String {
+    if rows.is_empty() {
+        return "No environments.\n".to_owned();
+    }
     let head = ["environment", "project", "owner", "pull request", "age", "expires", "resources"];
     let mut cells = vec![head.iter().chain(&["state"]).map(|text| (*text).to_owned()).collect()];
     cells.extend(rows.iter().map(|row| {

@@ -101,6 +101,18 @@ impl Folder {
         ran
     }
 
+    /// Writes the policy of a task without one action, for `PAYCTL_SANDBOX_POLICY`.
+    pub fn policy_without(&self, task: &str, env: &str, action: &str) -> PathBuf {
+        let ran = self.expect(0, &format!("policy --for {task} --env {env} --sandbox"));
+        let mut policy: Value = serde_json::from_str(&ran.out).expect("a policy is JSON");
+        for statement in policy["Statement"].as_array_mut().expect("statements") {
+            let actions = statement["Action"].as_array_mut().expect("actions");
+            actions.retain(|one| one != action);
+        }
+        self.write("policy.json", &policy.to_string());
+        self.path("policy.json")
+    }
+
     /// The number of objects of each type in the sandbox. The table of leases is left out: it belongs to
     /// the account, and is there after the first apply or destroy.
     pub fn counts(&self) -> Value {

@@ -348,13 +348,9 @@ fn each_of_three_searches_finds_what_the_others_do_not() {
 fn a_destroy_that_cannot_search_the_index_does_not_say_that_nothing_is_left() {
     let folder = folder_with("ttl = \"72h\"");
     apply(&folder, "pr-7");
-    let policy = json!({ "Version": "2012-10-17", "Statement": [
-        { "Effect": "Allow", "Action": "*", "Resource": "*" },
-        { "Effect": "Deny", "Action": "tag:GetResources", "Resource": "*" },
-    ] });
-    folder.write("policy.json", &policy.to_string());
+    let policy = folder.policy_without("destroy", "pr-7", "tag:GetResources");
     let mut command = folder.payctl("destroy --env pr-7 --sandbox --auto-approve");
-    let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", folder.path("policy.json")));
+    let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", policy));
     ran.expect(3, "the index is denied");
     assert!(ran.err.contains("the index of tags could not be searched"), "{}", ran.err);
     assert!(!ran.err.contains("Verified"), "{}", ran.err);
@@ -475,8 +471,8 @@ fn a_borrower_is_destroyed_although_the_lender_lost_what_it_lent() {
     let hand = by_hand(&Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox"));
     block_on(async {
         let kms = aws_sdk_kms::Client::new(&hand);
-        let keys = kms.list_keys().send().await.expect("keys").keys.expect("keys");
-        let key = keys[0].key_id.clone().expect("an id");
+        let key = kms.describe_key().key_id("alias/dev-shop-key-main").send().await;
+        let key = key.expect("a key").key_metadata.expect("a key").key_id;
         kms.schedule_key_deletion().key_id(key).send().await.expect("scheduled");
     });
     let lost = folder.expect(1, "plan --env pr-7 --sandbox");

