@@ -138,14 +138,13 @@ impl Traces {
         match (present(before), present(after)) {
             (before, after) if before == after => true,
             (Some(Value::Array(before)), Some(Value::Array(after))) => {
-                let pairs = before.iter().zip(&after);
+                let mut pairs = before.iter().zip(&after);
                 if before.len() == after.len()
                     && pairs.clone().all(|(before, after)| {
                         self.explains(Some(before), Some(after), &mut BTreeSet::new())
                     })
                 {
                     return pairs
-                        .into_iter()
                         .all(|(before, after)| self.explains(Some(before), Some(after), met));
                 }
                 // Of two lists, what only one of them has.
