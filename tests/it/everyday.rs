@@ -53,7 +53,7 @@ const CHANGES: &[Row] = &[
     ("stop the backups of a table", Set("[tables.users]\npoint_in_time_recovery = false"), "+0 ~1"),
     ("change what a stream holds", Turn("stream = \"new_and_old_images\"", "stream = \"keys_only\""), "+0 ~1"),
     ("give a table another key", Turn("[tables.users]\npartition_key = \"user_id:S\"", "[tables.users]\npartition_key = \"email:S\""), "+0 ~0 !dynamodb.table/users"),
-    ("call a table by another logical name", Call("tables.users", "tables.people", ""), "+1 ~3 -dynamodb.table/users"),
+    ("call a table by another logical name", Call("tables.users", "tables.people", ""), "+1 ~4 -dynamodb.table/users"),
     ("call a table by another logical name, with its physical name as `name`", Call("tables.users", "tables.people", "[tables.people]\nname = \"${env}-payment-table-users\""), "+0 ~4"),
     ("add a bucket", Set("[buckets.exports]\nkey = \"main\""), "+1 ~1"),
     ("archive the objects of a bucket earlier", Set("[buckets.audit]\nglacier_after_days = 60"), "+0 ~1"),

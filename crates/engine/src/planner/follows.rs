@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::diff::FieldChange;
 use crate::model::address::Address;
-use crate::model::text::{Output, Outputs, each_ref};
+use crate::model::text::{Output, Outputs, Part, Text, each_ref};
 use crate::plan::{Action, Change, Plan};
 
 /// An output that is no longer than this may stand anywhere: it tells nothing.
@@ -66,6 +66,8 @@ struct Traces {
     known: Vec<(String, Address)>,
     /// The outputs of objects that go or change.
     old: Vec<(String, Address)>,
+    /// All outputs of live objects.
+    was: BTreeMap<Address, Outputs>,
     /// The resources that are replaced.
     replaced: BTreeSet<Address>,
 }
@@ -84,6 +86,9 @@ impl Traces {
         };
         let made = of(&[Action::Create, Action::Replace]);
         let known = predicted.iter().filter(|(address, _)| made.contains(*address));
+        let was = plan.changes.iter().filter_map(|change| {
+            Some((change.address.clone(), change.live.as_ref()?.outputs.clone()))
+        });
         let old = plan.changes.iter().flat_map(|change| {
             let mut gone =
                 change.live.as_ref().map(|live| live.outputs.clone()).unwrap_or_default();
@@ -98,6 +103,7 @@ impl Traces {
             new: of(&[Action::Create, Action::Replace, Action::Update]),
             known: known.flat_map(|(address, outputs)| telling(address, outputs)).collect(),
             old: old.collect(),
+            was: was.collect(),
             replaced: of(&[Action::Replace]),
         }
     }
@@ -132,15 +138,14 @@ impl Traces {
         match (present(before), present(after)) {
             (before, after) if before == after => true,
             (Some(Value::Array(before)), Some(Value::Array(after))) => {
-                let pairs = before.iter().zip(&after);
+                let mut pairs = before.iter().zip(&after);
                 if before.len() == after.len()
                     && pairs.clone().all(|(before, after)| {
                         self.explains(Some(before), Some(after), &mut BTreeSet::new())
                     })
                 {
                     return pairs
-                        .map(|(before, after)| self.explains(Some(before), Some(after), met))
-                        .all(|is_explained| is_explained);
+                        .all(|(before, after)| self.explains(Some(before), Some(after), met));
                 }
                 // Of two lists, what only one of them has.
                 let lacks = |list: &[Value], item: &&Value| !list.contains(item);
@@ -156,8 +161,9 @@ impl Traces {
                 keys.into_iter().all(|key| self.explains(before.get(key), after.get(key), met))
             }
             (before, after) => {
-                before.is_none_or(|value| self.is_old(&value, met))
-                    && after.is_none_or(|value| self.is_new(&value, met))
+                before.is_none_or(|value| {
+                    self.is_old(&value, met) || self.was_the_same(&value, after.as_ref())
+                }) && after.is_none_or(|value| self.is_new(&value, met))
             }
         }
     }
@@ -176,6 +182,14 @@ impl Traces {
     /// Whether a value comes from something that goes or changes.
     fn is_old(&self, value: &Value, met: &mut BTreeSet<Address>) -> bool {
         self.note(from(&self.old, value), met)
+    }
+
+    /// Whether a new value is nothing but a reference, and the old one is what that led to before.
+    fn was_the_same(&self, before: &Value, after: Option<&Value>) -> bool {
+        let text = after.and_then(Text::from_value);
+        let Some([Part::Ref(reference)]) = text.as_ref().map(Text::parts) else { return false };
+        let was = self.was.get(&reference.to).and_then(|was| was.get(&reference.output));
+        was.is_some_and(|was| Some(was.as_str()) == before.as_str())
     }
 
     fn note(&self, found: Option<Address>, met: &mut BTreeSet<Address>) -> bool {
@@ -205,5 +219,53 @@ fn from(outputs: &[(String, Address)], value: &Value) -> Option<Address> {
         Value::Array(items) => items.iter().find_map(|item| from(outputs, item)),
         Value::Object(map) => map.values().find_map(|value| from(outputs, value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::live::{Live, Phase, Tags};
+
+    fn update(address: Address, outputs: Outputs, field: FieldChange) -> Change {
+        let live = Live {
+            id: address.name.clone(),
+            spec: Value::Null,
+            outputs,
+            tags: Tags::new(),
+            phase: Phase::Ready,
+        };
+        Change { fields: vec![field], live: Some(live), ..Change::new(address, Action::Update) }
+    }
+
+    fn field(path: &str, before: Value, after: Value) -> FieldChange {
+        FieldChange { path: path.into(), before: Some(before), after: Some(after), unknown: true }
+    }
+
+    /// A version is short and may stand anywhere; a reference to it tells where it comes from.
+    #[test]
+    fn a_change_of_a_version_is_followed_by_what_refers_to_it() {
+        let template = Address::new("a.template", "main");
+        let version = Outputs::from([(Output::Version, "3".to_owned())]);
+        let newest = Text::reference(template.clone(), Output::Version);
+        let newest = serde_json::to_value(newest).expect("a text");
+        let follows = |before: &str| {
+            let image = field("image", json!("old"), json!("new"));
+            let user = field("version", json!(before), newest.clone());
+            let mut plan = Plan {
+                changes: vec![
+                    update(template.clone(), version.clone(), image),
+                    update(Address::new("a.group", "main"), Outputs::new(), user),
+                ],
+                ..crate::plan::tests::empty()
+            };
+            find(&mut plan, &BTreeMap::new());
+            plan.changes.into_iter().map(|change| change.follows).collect::<Vec<_>>()
+        };
+        assert_eq!(follows("3"), [None, Some(template.clone())]);
+        // Somebody else chose another version: that is a difference of its own.
+        assert_eq!(follows("2"), [None, None]);
     }
 }
