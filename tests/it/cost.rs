@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use payctl::aws::costs::{self, Resources};
 use payctl::aws::kinds::KINDS;
@@ -48,7 +48,7 @@ fn envs(dir: &Path) -> Vec<String> {
 }
 
 /// The shipped configs.
-fn shipped() -> BTreeMap<&'static str, std::path::PathBuf> {
+fn shipped() -> BTreeMap<&'static str, PathBuf> {
     let examples = ["container-api", "cost-optimised", "migration", "serverless-secured"];
     let mut all: BTreeMap<_, _> = examples.into_iter().map(|name| (name, dir_of(name))).collect();
     all.insert("platform", shipped_config());
@@ -77,9 +77,14 @@ fn each_kind_says_whether_aws_charges_for_it() {
         };
         KINDS.iter().map(sample).collect()
     };
+    // The sample of a subscription is one that costs nothing. The shipped environments have others.
+    let of_envs = |(_, dir): (&str, PathBuf)| {
+        let bill = |env: String| bill_with(&dir, &env, &Assumptions::default());
+        envs(&dir).into_iter().map(bill).collect::<Vec<_>>()
+    };
+    let bills = (0..8).map(|variant| costs::bill(&samples(variant), &assume, &prices));
     let mut charging: BTreeMap<String, usize> = BTreeMap::new();
-    for variant in 0..8 {
-        let bill = costs::bill(&samples(variant), &assume, &prices);
+    for bill in bills.chain(shipped().into_iter().flat_map(of_envs)) {
         let named = bill.items.iter().map(|item| &item.address);
         for address in named.chain(bill.unpriced.iter().map(|unpriced| &unpriced.address)) {
             let kind = address.split('/').next().unwrap_or_default();
