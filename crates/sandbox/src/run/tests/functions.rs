@@ -256,9 +256,11 @@ fn with_payments(runner: Runner) -> Sandbox {
     let place = format!("<LocationConstraint>{REGION}</LocationConstraint>");
     let place = format!("<CreateBucketConfiguration>{place}</CreateBucketConfiguration>");
     assert_eq!(s3(&sandbox, "PUT", "/audit", &place).status, 200);
-    let variables = json!({ "TRANSACTION_TABLE": "payments", "AUDIT_BUCKET": "audit" });
-    with_shipped(&sandbox, "processing", variables.clone());
-    with_shipped(&sandbox, "fraud_detection", variables);
+    let mut variables = json!({ "TRANSACTION_TABLE": "payments", "AUDIT_BUCKET": "audit" });
+    with_shipped(&sandbox, "fraud_detection", variables.clone());
+    let queue = api(&sandbox, "sqs", "CreateQueue", json!({ "QueueName": "paid" }));
+    variables["PAYMENT_QUEUE_URL"] = queue["QueueUrl"].clone();
+    with_shipped(&sandbox, "processing", variables);
     let topic = api(&sandbox, "sns", "CreateTopic", json!({ "Name": "ops" }));
     let queue = api(&sandbox, "sqs", "CreateQueue", json!({ "QueueName": "told" }));
     assert!(queue["QueueUrl"].is_string());
@@ -320,6 +322,9 @@ async fn shipped_functions_work(runner: Runner) {
     let id = paid["transaction_id"]["S"].as_str().unwrap();
     let record = s3(&sandbox, "GET", &format!("/audit/transactions/{day}/{id}.json"), "");
     assert_eq!(body(&record)["amount"], "12.50");
+    let told = messages(&sandbox, "paid");
+    let told: Value = serde_json::from_str(told[0]["Body"].as_str().unwrap()).unwrap();
+    assert_eq!((&told["id"], &told["type"]), (&json!(id), &json!("payment")));
 
     let check = json!({ "body": json!({ "customer_id": "c1", "amount": 20000 }).to_string() });
     let scored = answer(&sandbox, "fraud_detection", check).await;
@@ -345,6 +350,40 @@ async fn shipped_functions_work(runner: Runner) {
 #[tokio::test]
 async fn shipped_functions_work_with_the_stand_in_for_boto3() {
     shipped_functions_work(Runner::of("python3", &["-S"])).await;
+}
+
+/// A call of AWS has arguments with capitals, and nothing else that the functions call has.
+#[tokio::test]
+async fn the_stand_in_for_boto3_knows_every_call_of_the_shipped_functions() {
+    let sandbox = Sandbox::in_memory().run_by(Runner::of("python3", &["-S"]));
+    let code = "import ast, boto3\n\
+        def handler(event, context):\n\
+        \x20   calls = [one for one in ast.walk(ast.parse(event)) if isinstance(one, ast.Call)]\n\
+        \x20   named = [(getattr(one.func, 'attr', getattr(one.func, 'id', '')), one) for one in calls]\n\
+        \x20   services = {one.args[0].value for name, one in named if name in ('client', 'resource')\n\
+        \x20       and one.args and isinstance(one.args[0], ast.Constant)}\n\
+        \x20   asked = {name for name, one in named if isinstance(one.func, ast.Attribute)\n\
+        \x20       and any((word.arg or '')[:1].isupper() for word in one.keywords)}\n\
+        \x20   known = {call for service in services for call in boto3.KNOWN.get(service, [])}\n\
+        \x20   return {'services': sorted(services), 'calls': sorted(asked),\n\
+        \x20       'unknown': sorted(services - set(boto3.KNOWN)) + sorted(asked - known)}\n";
+    with_function(&sandbox, "reader", code);
+    let mut calls = BTreeSet::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+    for function in std::fs::read_dir(folder).unwrap() {
+        let Ok(source) = std::fs::read_to_string(function.unwrap().path().join("index.py")) else {
+            continue;
+        };
+        let found = answer(&sandbox, "reader", json!(source)).await;
+        assert_eq!(found["unknown"], json!([]), "{found}");
+        let found =
+            [&found["services"], &found["calls"]].map(|all| all.as_array().unwrap().clone());
+        calls.extend(found.concat().iter().map(|call| call.as_str().unwrap().to_owned()));
+    }
+    // What the reader must find at least: a plain call, one of a table, and one with unpacked arguments.
+    for call in ["ecs", "get_secret_value", "put_item", "send_message"] {
+        assert!(calls.contains(call), "{call}: {calls:?}");
+    }
 }
 
 /// Where there is a boto3, functions get it, and otherwise its stand-in. `tests/it/cli_serve.rs` demands a

@@ -6,6 +6,7 @@ mod routes;
 mod triggers;
 mod versions;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;

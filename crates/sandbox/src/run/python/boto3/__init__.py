@@ -25,6 +25,7 @@ JSON = {
     "dynamodb": ("DynamoDB_20120810", "1.0"),
     "ecs": ("AmazonEC2ContainerServiceV20141113", "1.1"),
     "secretsmanager": ("secretsmanager", "1.1"),
+    "sqs": ("AmazonSQS", "1.0"),
 }
 # What is known of each service.
 KNOWN = {
@@ -38,6 +39,7 @@ KNOWN = {
         "describe_secret", "get_secret_value", "put_secret_value", "update_secret_version_stage"
     ],
     "sns": ["publish"],
+    "sqs": ["send_message"],
 }  # fmt: skip
 
 
