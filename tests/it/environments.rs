@@ -546,7 +546,7 @@ fn a_full_quota_of_addresses_is_found_before_the_first_write() {
 }
 
 /// How many cases of each sweep a normal run makes.
-const SAMPLE: usize = 24;
+const SAMPLE: usize = 10;
 
 /// A whole run of the borrower as the program makes it: connect, look for what is lent, plan, carry out.
 async fn whole_run(
