@@ -120,10 +120,9 @@ impl<'a> Lease<'a> {
                 listener(Event::Waiting(holder.clone()));
                 waited_for = Some(holder);
             }
-            if !self.candidate().holds() {
-                if waited_for.is_some() && began.elapsed() >= limit {
-                    return Err(Unheld::TimedOut(waited_for));
-                }
+            let is_late = waited_for.is_some() && began.elapsed() >= limit;
+            if is_late && !self.candidate().holds() {
+                return Err(Unheld::TimedOut(waited_for));
             }
             let next = self.candidate().next(self.now());
             let long = match next {
