@@ -84,7 +84,8 @@ fn thousands_of_resources_are_planned() {
 #[test]
 fn payctl_needs_no_home() {
     let folder = Folder::empty();
-    folder.write("config/dev.toml", "project = \"shop\"\nregion = \"us-east-1\"\n[queues.jobs]\n");
+    let text = "project = \"shop\"\nregion = \"us-east-1\"\ndisposable = true\n[queues.jobs]\n";
+    folder.write("config/dev.toml", text);
     for home in ["/proc", "/nowhere/at/all"] {
         let mut command = folder.payctl("apply --env dev --sandbox --auto-approve");
         let ran = ended(command.env("HOME", home));

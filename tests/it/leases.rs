@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use crate::cli_support::{Folder, Ran, ended};
 use crate::support::{block_on, by_hand, sample_provider, sandboxed};
 
-const CONFIG: &str = "project = \"shop\"\nregion = \"eu-west-1\"\n\n[queues.jobs]\n";
+const CONFIG: &str =
+    "project = \"shop\"\nregion = \"eu-west-1\"\ndisposable = true\n\n[queues.jobs]\n";
 const APPLY: &str = "apply --env dev --sandbox --auto-approve";
 const DESTROY: &str = "destroy --env dev --sandbox --auto-approve";
 const HISTORY: &str = "history --env dev --sandbox";
