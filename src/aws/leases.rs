@@ -212,7 +212,7 @@ impl<'a> Leases<'a> {
         item.insert("body".to_owned(), text(body));
         let call = self.aws.dynamodb.put_item().table_name(TABLE).set_item(Some(item));
         // A run that has ended does not wait long for its record.
-        let kept = soon(async { call.send().await.map_err(op("PutItem")) }).await;
+        let kept = soon(async { Box::pin(call.send()).await.map_err(op("PutItem")) }).await;
         let no_answer = || OpError::new("PutItem", ErrorClass::Service, "NoAnswer", "no answer");
         kept.ok_or_else(no_answer)?.map(drop)
     }

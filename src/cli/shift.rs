@@ -9,6 +9,7 @@ use super::lease::{self, Hold};
 use super::session::Session;
 use super::signals::Signals;
 use super::{Context, Stage, exit};
+use crate::aws::clients::{Aws, retry_read};
 use crate::aws::traffic::{self, Divider, Probe, Side, Sources};
 use crate::blueprint::shifts::Shift;
 use crate::ui::progress::Mode;
@@ -18,7 +19,9 @@ use crate::words::shifts::OnAlarm as Word;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Live;
 use payctl_engine::model::text::{Output, Outputs};
-use payctl_engine::shift::{self as engine, BadSteps, End, Limits, OnAlarm, Order, Report, Steps};
+use payctl_engine::shift::{
+    self as engine, BadSteps, Claim, End, Limits, OnAlarm, Order, Purpose, Report, Steps,
+};
 use payctl_engine::traffic::Traffic;
 
 /// Move traffic step by step, watch it, and take it back
@@ -35,8 +38,9 @@ pub(super) struct Args {
     /// The shift: NAME of [shifts.NAME]
     #[arg(required = true)]
     name: Option<String>,
-    #[command(flatten)]
-    side: To,
+    /// The side that traffic moves to, if it is not the one that the config says
+    #[arg(long, value_name = "SIDE")]
+    to: Option<String>,
     /// End this run after this step, in percent
     #[arg(long, value_name = "PERCENT")]
     step: Option<u8>,
@@ -45,14 +49,6 @@ pub(super) struct Args {
     dry_run: bool,
     #[command(flatten)]
     lease: lease::Args,
-}
-
-/// The direction.
-#[derive(Clone, Debug, clap::Args)]
-struct To {
-    /// The side that traffic moves to, if it is not the one that the config says
-    #[arg(long, value_name = "SIDE")]
-    to: Option<String>,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -66,8 +62,10 @@ enum Command {
     Back {
         /// The shift: NAME of [shifts.NAME]
         name: String,
-        #[command(flatten)]
-        side: To,
+        /// The side that traffic goes back to; without it, the one that an unfinished run moves it
+        /// from, or else the one that the config says
+        #[arg(long, value_name = "SIDE")]
+        to: Option<String>,
     },
 }
 
@@ -75,16 +73,16 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let session = Session::open(cx, &cx.env()?).await?;
     let code = match (&args.command, &args.name) {
         (Some(Command::Status { name }), _) => status(cx, &session, name.as_deref()).await,
-        (Some(Command::Back { name, side }), _) => {
-            let side = side.to.as_deref();
-            let road = Road::open(&session, name, Direction::Back(side), false).await?;
+        (Some(Command::Back { name, to }), _) => {
+            let side = Direction::Back(to.as_deref());
+            let road = Road::open(&session, name, side, false).await?;
             // Nothing may keep traffic from going back.
             move_traffic(cx, &session, name, &road, None, &Hold::none()).await
         }
         (None, Some(name)) => {
-            let side = Direction::To(args.side.to.as_deref());
+            let side = Direction::To(args.to.as_deref());
             let road = Road::open(&session, name, side, true).await?;
-            let order = order(name, road.shift, args.step)?;
+            let order = order(name, &road, args.step)?;
             match args.dry_run {
                 true => look(cx, name, &road, &order).await,
                 false => {
@@ -106,7 +104,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
 enum Direction<'a> {
     /// Traffic moves to this one.
     To(Option<&'a str>),
-    /// All traffic goes back to this one.
+    /// All traffic goes back to this one; without it, to where the claim says.
     Back(Option<&'a str>),
 }
 
@@ -140,10 +138,16 @@ impl<'a> Road<'a> {
             }
             None => given(session, name, &divider).await?,
         };
+        let aws = session.provider.aws();
+        let claimed = match direction {
+            Direction::Back(None) => origin(aws, name, &divider, &from, &to).await?,
+            Direction::Back(Some(_)) | Direction::To(_) => None,
+        };
+        let direction = claimed.as_deref().map_or(direction, |side| Direction::Back(Some(side)));
         let (from, to) = directed(from, to, direction)?;
         let sources = if watches { sources(session, shift, &live)? } else { Sources::default() };
         let sides = Sides { from: from.name.clone(), to: to.name.clone() };
-        let traffic = traffic::traffic(session.provider.aws(), divider, from, to, sources);
+        let traffic = traffic::traffic(aws, divider, from, to, sources);
         Ok(Self { shift, sides, traffic })
     }
 }
@@ -173,6 +177,34 @@ async fn given(session: &Session, name: &str, divider: &Divider) -> Result<(Side
         CliError::new(ErrorKind::User, title)
             .hinted("change the function or the API and run payctl apply: that adds the other side")
     })
+}
+
+/// The side that traffic goes back to after the run whose claim is there, if it says so.
+async fn origin(
+    aws: &Aws,
+    name: &str,
+    divider: &Divider,
+    from: &Side,
+    to: &Side,
+) -> Result<Option<String>, CliError> {
+    let sources = Sources::default();
+    let traffic = traffic::traffic(aws, divider.clone(), from.clone(), to.clone(), sources);
+    let standing = retry_read(|| traffic.read()).await;
+    let standing =
+        standing.map_err(|error| CliError::cloud(format!("read the shift `{name}`"), &error))?;
+    let claim = standing.claim.as_deref().and_then(Claim::parse);
+    Ok(claim.and_then(|claim| {
+        let side = claim.side?;
+        let (goal, other) = match side {
+            side if side == to.name => (to, from),
+            side if side == from.name => (from, to),
+            _ => return None,
+        };
+        Some(match claim.purpose {
+            Purpose::Shift => other.name.clone(),
+            Purpose::Back => goal.name.clone(),
+        })
+    }))
 }
 
 /// The sides in the direction that was asked for.
@@ -218,7 +250,8 @@ fn sources(
 }
 
 /// What a run is asked to do.
-fn order(name: &str, shift: &Shift, step: Option<u8>) -> Result<Order, CliError> {
+fn order(name: &str, road: &Road<'_>, step: Option<u8>) -> Result<Order, CliError> {
+    let shift = road.shift;
     let steps = Steps::new(shift.steps.clone()).and_then(|steps| match step {
         Some(step) => steps.until(step),
         None => Ok(steps),
@@ -235,6 +268,7 @@ fn order(name: &str, shift: &Shift, step: Option<u8>) -> Result<Order, CliError>
     Ok(Order {
         shift: name.to_owned(),
         run: lease::run_id()?,
+        side: road.sides.to.clone(),
         steps,
         bake: shift.bake,
         on_alarm: match shift.on_alarm {
@@ -290,7 +324,7 @@ async fn standing(session: &Session, name: &str) -> Result<Standing, CliError> {
         }
         Err(error) => return Err(error),
     };
-    let order = order(name, road.shift, None)?;
+    let order = order(name, &road, None)?;
     let seen = engine::outlook(&*road.traffic, &order).await;
     let seen = seen.map(|seen| (road.sides, seen)).map_err(|error| error.to_string());
     Ok(Standing { name: name.to_owned(), seen })
@@ -323,7 +357,9 @@ async fn move_traffic(
     let moving = async {
         match order {
             Some(order) => engine::shift(traffic, order, &hold.stop, &listener).await,
-            None => engine::back(traffic, name, &run, &hold.stop, &listener).await,
+            None => {
+                engine::back(traffic, name, &run, &road.sides.from, &hold.stop, &listener).await
+            }
         }
     };
     let report = tokio::select! {

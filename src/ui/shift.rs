@@ -128,20 +128,20 @@ pub fn report(name: &str, sides: &Sides, report: &Report, style: Style) -> Strin
         let finding = one_line(&finding.to_string());
         let _ = writeln!(text, "  found   after {}: {finding}", span(*after));
     }
-    for hint in hints(name, report) {
+    for hint in hints(name, sides, report) {
         let _ = writeln!(text, "  hint    {hint}");
     }
     text
 }
 
-/// What to do next.
-fn hints(name: &str, report: &Report) -> Vec<String> {
-    let again = format!("payctl shift {name} goes on from where traffic stands");
-    let back = format!("payctl shift back {name} takes all traffic back");
+/// What to do next. Each command names its side: the one of the config may be the other one.
+fn hints(name: &str, Sides { from, to }: &Sides, report: &Report) -> Vec<String> {
+    let again = format!("payctl shift {name} --to {to} goes on from where traffic stands");
+    let back = format!("payctl shift back {name} --to {from} takes all traffic back");
     let mut hints = match &report.end {
         End::Nothing | End::Done => Vec::new(),
         End::Refused | End::RolledBack => {
-            vec![format!("correct the cause, and run payctl shift {name} again")]
+            vec![format!("correct the cause, and run payctl shift {name} --to {to} again")]
         }
         End::Stopped | End::Interrupted | End::Failed(_) => vec![again, back],
     };
@@ -157,20 +157,28 @@ fn hints(name: &str, report: &Report) -> Vec<String> {
 /// What a run would do.
 pub fn plan(name: &str, sides: &Sides, seen: &Outlook, style: Style) -> String {
     let mut text = standing(name, sides, seen, style);
-    match seen.left.as_slice() {
-        [] => text.push_str("  A run has no step to take.\n"),
-        left => {
-            let steps: Vec<String> = left.iter().map(|step| format!("{step} %")).collect();
-            let least = span(seen.least);
-            let _ = writeln!(
-                text,
-                "  A run would give {} {}, in {least} at least.",
-                sides.to,
-                steps.join(", ")
-            );
-        }
-    }
+    let _ = writeln!(text, "  {}.", prospect(sides, seen));
     text
+}
+
+/// What a run would do about one look.
+fn prospect(sides: &Sides, seen: &Outlook) -> String {
+    let found = seen.findings.iter().map(ToString::to_string);
+    let open = seen.doubts.iter().map(ToString::to_string);
+    let why = found.chain(open).next().map(|why| one_line(&why)).unwrap_or_default();
+    match &seen.end {
+        Some(End::Failed(error)) => format!("A run would move nothing: {error}"),
+        Some(End::Refused | End::Stopped) => format!("A run would move nothing: {why}"),
+        None if !seen.findings.is_empty() => {
+            format!("A run would take all traffic back to {}: {why}", sides.from)
+        }
+        None if !seen.left.is_empty() => {
+            let steps: Vec<String> = seen.left.iter().map(|step| format!("{step} %")).collect();
+            let least = span(seen.least);
+            format!("A run would give {} {}, in {least} at least", sides.to, steps.join(", "))
+        }
+        Some(_) | None => "A run has no step to take".to_owned(),
+    }
 }
 
 /// How the traffic of shifts stands.
@@ -227,7 +235,7 @@ fn end_word(end: &End) -> &'static str {
 fn finding_word(finding: &Finding) -> &'static str {
     match finding {
         Finding::Alarm { .. } => "alarm",
-        Finding::Unhealthy { .. } | Finding::NoTarget => "targets",
+        Finding::Unhealthy { .. } | Finding::NoTarget { .. } => "targets",
         Finding::Probe { .. } => "probe",
         Finding::ErrorRate { .. } => "error_rate",
         Finding::P99 { .. } => "p99",

@@ -230,6 +230,11 @@ fn the_platform_serves_tls_as_soon_as_a_zone_is_named() {
             let api = spec_of(&blueprint, "apigateway.rest_api/payments");
             let uri = &api["routes"]["ANY /service/{proxy+}"]["integration"]["uri"];
             assert_eq!(uri, &format!("https://service.{env}.example.com/{{proxy}}"));
+            // As without a zone: whoever appends a path brings the slash.
+            let url = blueprint.outputs["ApiUrl"].to_string();
+            assert!(url.starts_with("https://") && !url.ends_with('/'), "{url}");
+            let told = spec_of(&blueprint, &format!("ssm.parameter//payment/api-url-{env}"));
+            assert_eq!(told["value"], url.as_str());
             if env == "prod" {
                 continue;
             }

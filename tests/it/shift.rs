@@ -134,6 +134,7 @@ fn order(run: &str) -> Order {
     Order {
         shift: "pay".into(),
         run: run.into(),
+        side: "green".into(),
         steps: Steps::new(vec![10, 50, 100]).expect("steps"),
         bake: Duration::from_secs(60),
         on_alarm: OnAlarm::RollBack,
@@ -154,7 +155,7 @@ async fn moved(traffic: &dyn Traffic, order: &Order) -> Report {
 
 async fn taken_back(traffic: &dyn Traffic) -> Report {
     let (_stopper, stop) = stop_pair();
-    back(traffic, "pay", "b", &stop, &|_| {}).await
+    back(traffic, "pay", "b", "blue", &stop, &|_| {}).await
 }
 
 fn percents(report: &Report) -> Vec<u8> {

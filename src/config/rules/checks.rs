@@ -10,16 +10,8 @@ impl Rules<'_> {
         for (name, check) in &self.config.checks {
             let path = KeyPath::of("checks").key(name);
             let url = &*check.url;
-            if !["http://", "https://", "${"].iter().any(|begin| url.starts_with(begin)) {
-                let fix = "write for example `${apis.payments.url}/validate`";
-                self.say(&path.key("url"), format!("`{url}` is not an address"), fix);
-            }
-            // payctl shows addresses, apart from their queries.
-            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-            if rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
-                let fix = "remove it, and set the header `authorization`";
-                self.say(&path.key("url"), "an address has no user and no password", fix);
-            }
+            let fix = "remove it, and set the header `authorization`";
+            self.web_address(&path.key("url"), url, "validate", fix);
             if check.authorization == CheckAuthorization::Iam {
                 if url.starts_with("http://") {
                     let message = "a signed request needs https";
@@ -44,6 +36,19 @@ impl Rules<'_> {
                 let fix = "lower it, or raise `timeout`";
                 self.say(&path.key("latency_ms"), message, fix);
             }
+        }
+    }
+
+    /// The address of a request that payctl makes. `without` says what to do instead of a password in it.
+    pub(super) fn web_address(&mut self, path: &KeyPath, url: &str, page: &str, without: &str) {
+        if !["http://", "https://", "${"].iter().any(|begin| url.starts_with(begin)) {
+            let fix = format!("write for example `${{apis.payments.url}}/{page}`");
+            self.say(path, format!("`{url}` is not an address"), fix);
+        }
+        // payctl shows addresses.
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        if rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')) {
+            self.say(path, "an address has no user and no password", without);
         }
     }
 }

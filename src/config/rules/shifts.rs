@@ -190,12 +190,9 @@ impl<'a> Rules<'a> {
             let message = "AWS has no figures for each deployment of a stage";
             self.say(&path.key("limits"), message, "remove them, and use alarms or a probe");
         }
-        if let Some(probe) = &shift.probe
-            && !["http://", "https://"].iter().any(|scheme| probe.url.starts_with(scheme))
-        {
-            let message = format!("`{}` is not an address", probe.url.0);
-            let fix = "write for example https://pay.example.com/health";
-            self.say(&path.key("probe").key("url"), message, fix);
+        if let Some(probe) = &shift.probe {
+            let fix = "remove it: a probe asks for a page that needs none";
+            self.web_address(&path.key("probe").key("url"), &probe.url, "health", fix);
         }
     }
 }

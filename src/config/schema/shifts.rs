@@ -60,7 +60,8 @@ pub struct Shift {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
-    /// The address, which may refer to outputs: `"https://${load_balancers.public.dns_name}/health"`.
+    /// The address, which may refer to outputs: `"https://${load_balancers.public.dns_name}/health"`,
+    /// `"${apis.payments.url}/health"`.
     pub url: Template,
     /// The status of the answer to expect. payctl does not follow redirects.
     #[serde(default = "ok")]

@@ -80,6 +80,7 @@ pub fn report_body(name: &str, sides: &Sides, report: &Report) -> Value {
 /// The body of a `shift_plan` line.
 pub fn plan_body(name: &str, sides: &Sides, seen: &Outlook) -> Value {
     let mut body = standing(name, sides, seen);
+    body["end"] = json!(seen.end.as_ref().map(end_word));
     body["left"] = json!(seen.left);
     body["least_ms"] = json!(millis(seen.least));
     body

@@ -90,15 +90,15 @@ fn a_report_says_how_it_ended_and_what_to_do() {
       moved   after 20 s: green 10 %
       moved   after 20 s: green 0 %
       found   after 1 m 10 s: alarm errors is in ALARM since 2026-11-30T10:00:00Z: 3 errors
-      hint    correct the cause, and run payctl shift pay again
+      hint    correct the cause, and run payctl shift pay --to green again
     ");
     insta::assert_snapshot!(text(End::Failed(ShiftError::Lost(None)), &[10]), @"
 
     Shift pay, after 1 m 15 s: failed: this run lost its claim: somebody has removed it; traffic stays as it is.
       now     blue 90 %, green 10 %
       moved   after 20 s: green 10 %
-      hint    payctl shift pay goes on from where traffic stands
-      hint    payctl shift back pay takes all traffic back
+      hint    payctl shift pay --to green goes on from where traffic stands
+      hint    payctl shift back pay --to blue takes all traffic back
       hint    the claim of this run stays: the next run waits for 45 s before it takes over
     ");
     let done = text(End::Done, &[100]);

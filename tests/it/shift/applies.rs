@@ -8,6 +8,7 @@ use payctl::aws::kinds::checks;
 use payctl::aws::preflight::{Fate, Finding, Planned, Preflight};
 use payctl::aws::provider::AwsProvider;
 use payctl::aws::traffic::{Divider, Sources, sides, traffic};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Purpose};
 use payctl_engine::shift::End;
@@ -148,6 +149,38 @@ fn a_plan_says_what_changes_behind_a_side_and_refuses_it_during_a_run() {
             assert_eq!(findings(&provider, &blueprint).await, []);
         });
     }
+}
+
+#[test]
+fn a_plan_says_that_it_replaces_a_side_with_requests() {
+    let aliased = |text: &str| format!("{text}[functions.g.aliases.live]\n");
+    let folder = sides_of(false, aliased);
+    let next = sides_of(false, |text| {
+        aliased(text).replace(
+            "[target_groups.blue]\nfunction = \"f\"",
+            "[target_groups.blue]\nfunction = \"g:live\"",
+        )
+    });
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        let (provider, blueprint) = applied(&sandbox, folder.path()).await;
+        let road = road(&provider, &blueprint, false).await;
+        let (_, next) = configured(&sandboxed(&sandbox), next.path(), "dev").await;
+        let plan = plan_now(&provider, &next, Purpose::Apply).await;
+        let blue = Address::new("elb.target_group", "blue");
+        let change = plan.changes.iter().find(|one| one.address == blue).expect("a change");
+        assert_eq!(change.action, Action::Replace);
+        let found = findings(&provider, &next).await;
+        let said = found.iter().find_map(|one| match one {
+            Finding::Note { address, text, .. } if *address == blue => Some(text),
+            _ => None,
+        });
+        let start = "elb.target_group/blue is a side of the shift, which gets 100% of the requests";
+        assert!(said.is_some_and(|text| text.starts_with(start)), "{found:?}");
+        road.tag(Some("pay shift 9 1")).await.expect("a claim");
+        let (_, because) = problem(&findings(&provider, &next).await);
+        assert!(because.contains("\nelb.target_group/blue is a side of the shift"), "{because}");
+    });
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -80,6 +80,8 @@ fn the_binary_moves_traffic_takes_it_back_and_says_so() {
     let refused = folder.expect(5, &format!("shift pay {sandbox}"));
     assert!(refused.err.contains("not begun: all traffic is on blue"), "{}", refused.err);
     assert!(refused.err.contains("is in ALARM since"), "{}", refused.err);
+    let seen = folder.expect(0, &format!("shift pay {sandbox} --dry-run"));
+    assert!(seen.out.contains("A run would move nothing: alarm "), "{}", seen.out);
 
     for (line, expected) in [
         ("shift play", "there is no shift `play`"),
@@ -89,6 +91,45 @@ fn the_binary_moves_traffic_takes_it_back_and_says_so() {
         let ran = folder.expect(1, &format!("{line} {sandbox}"));
         assert!(ran.err.contains(expected), "{}", ran.err);
     }
+}
+
+/// A run to blue that is stopped at 50 percent, while all other traffic is on green: what it says.
+fn stopped_on_its_way_to_blue(folder: &Folder) -> String {
+    let to_green = folder.expect(0, "shift back pay --to green --env dev --sandbox");
+    assert!(to_green.err.contains("now     green 100 %, blue 0 %"), "{}", to_green.err);
+    let mut command = folder.payctl("shift pay --to blue --env dev --sandbox");
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("payctl starts");
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut err = String::new();
+    while !err.contains("> blue 50 %") {
+        assert_ne!(said.read_line(&mut err).expect("a line"), 0, "{err}");
+    }
+    let sent = Command::new("kill").args(["-s", "TERM", &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success(), "the process is there");
+    said.read_to_string(&mut err).expect("the rest");
+    assert_eq!(child.wait().expect("an end").code(), Some(130), "{err}");
+    err
+}
+
+#[test]
+fn the_way_back_of_a_run_to_the_other_side_is_what_its_hint_says() {
+    let folder = shifting("steps = [50, 100]\nbake = \"60s\"");
+    let said = stopped_on_its_way_to_blue(&folder);
+    let again = "payctl shift pay --to blue goes on from where traffic stands";
+    assert!(said.contains(again), "{said}");
+    let hint = said.lines().find_map(|line| line.trim().strip_suffix(" takes all traffic back"));
+    let hint = hint.and_then(|line| line.split_once("payctl ")).expect("a hint").1;
+    let back = folder.expect(0, &format!("{hint} --env dev --sandbox"));
+    assert!(back.err.contains("now     green 100 %, blue 0 %"), "{}", back.err);
+}
+
+#[test]
+fn the_way_back_without_a_side_is_the_one_of_the_run_that_was_cut_off() {
+    let folder = shifting("steps = [50, 100]\nbake = \"60s\"");
+    stopped_on_its_way_to_blue(&folder);
+    let back = folder.expect(0, "shift back pay --env dev --sandbox");
+    assert!(back.err.contains("now     green 100 %, blue 0 %"), "{}", back.err);
 }
 
 /// A run that is disturbed once traffic has moved, up to its end with code 5; the kind of what it found.
@@ -146,7 +187,8 @@ fn the_binary_rolls_back_after_a_failed_probe() {
 /// and the way back. `next` is the config once there is something to move.
 fn shifts_with_its_policy(first: &str, next: Option<&str>) {
     let folder = Folder::empty();
-    folder.write("work/index.py", "def handler(event, context):\n    return {}\n");
+    let source = "def handler(event, context):\n    return {\"statusCode\": 200}\n";
+    folder.write("work/index.py", source);
     let write = |text: &str| {
         let text = format!("{HEAD}{NETWORK}{text}").replace("\"work\"", "\"../work\"");
         folder.write("config/dev.toml", &text.replace("role = \"../work\"", "role = \"work\""));
@@ -183,7 +225,10 @@ fn the_shift_of_an_alias_needs_no_more_than_its_policy() {
     let alias = |memory: u32| {
         let memory = format!("[functions.f]\nmemory = {memory}\n");
         let functions = FUNCTIONS.replace("[functions.f]\n", &memory);
-        format!("{functions}[functions.f.aliases.live]\n[shifts.pay]\nalias = \"f:live\"\n{QUICK}")
+        let route = "[apis.pay.routes.\"GET /health\"]\nfunction = \"f:live\"\n";
+        let probe = "probe = { url = \"${apis.pay.url}/health\", failures = 1 }\n";
+        let shift = format!("[shifts.pay]\nalias = \"f:live\"\n{QUICK}{probe}");
+        format!("{functions}[functions.f.aliases.live]\n{route}{shift}")
     };
     shifts_with_its_policy(&alias(512), Some(&alias(600)));
 }

@@ -1,7 +1,7 @@
 //! The rules of `[shifts]`.
 
 use super::{ALIAS, SIDES, listener};
-use crate::elb::{FUNCTIONS, check};
+use crate::elb::{FUNCTIONS, NETWORK, blueprint_of, check};
 
 #[test]
 fn shifts_that_could_not_work_are_refused() {
@@ -48,6 +48,9 @@ fn shifts_that_could_not_work_are_refused() {
     check(&listener("watch = [\"error\"]"), "[alarms] has no `error` (did you mean `errors`?");
     check(&listener("on_alarm = \"rollback\""), "did you mean `roll_back`?");
     check(&listener("probe = { url = \"/health\" }"), "`/health` is not an address (write for");
+    let asked = |url: &str| format!("{api}{}", listener(&format!("probe = {{ url = \"{url}\" }}")));
+    check(&asked("http://me:secret@a.example/"), "an address has no user and no password (remove");
+    blueprint_of(&format!("{NETWORK}{}", asked("${apis.pay.url}/health")));
     let probe =
         |rest: &str| listener(&format!("probe = {{ url = \"http://a.example/\", {rest} }}"));
     check(&probe("status = 99"), "99 is out of range (use 100 to 599)");

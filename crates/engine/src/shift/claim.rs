@@ -14,6 +14,8 @@ pub struct Claim {
     pub run: String,
     /// How often it has been renewed.
     pub beat: u32,
+    /// The side that the run moves traffic to. Older versions of payctl did not write it.
+    pub side: Option<String>,
 }
 
 /// What a run does with traffic.
@@ -36,7 +38,8 @@ impl Purpose {
 
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.shift, self.purpose.word(), self.run, self.beat)
+        write!(f, "{} {} {} {}", self.shift, self.purpose.word(), self.run, self.beat)?;
+        self.side.iter().try_for_each(|side| write!(f, " {side}"))
     }
 }
 
@@ -50,7 +53,8 @@ impl Claim {
             [Purpose::Shift, Purpose::Back].into_iter().find(|one| one.word() == purpose)?;
         let run = words.next()?.to_owned();
         let beat = words.next()?.parse().ok()?;
-        words.next().is_none().then_some(Self { shift, purpose, run, beat })
+        let side = words.next().map(str::to_owned);
+        words.next().is_none().then_some(Self { shift, purpose, run, beat, side })
     }
 }
 
@@ -60,12 +64,19 @@ mod tests {
 
     #[test]
     fn a_claim_is_read_back_as_it_was_written() {
-        let claim =
-            Claim { shift: "payment".into(), purpose: Purpose::Back, run: "9f3a".into(), beat: 12 };
-        assert_eq!(claim.to_string(), "payment back 9f3a 12");
-        assert_eq!(Claim::parse(&claim.to_string()), Some(claim));
+        let claim = Claim {
+            shift: "payment".into(),
+            purpose: Purpose::Back,
+            run: "9f3a".into(),
+            beat: 12,
+            side: Some("blue".into()),
+        };
+        assert_eq!(claim.to_string(), "payment back 9f3a 12 blue");
+        assert_eq!(Claim::parse(&claim.to_string()), Some(claim.clone()));
+        let older = Claim { side: None, ..claim };
+        assert_eq!(Claim::parse("payment back 9f3a 12"), Some(older));
         for foreign in
-            ["", "true", "payment back 9f3a", "a left b 1", "a back b one", "a back b 1 2"]
+            ["", "true", "payment back 9f3a", "a left b 1", "a back b one", "a back b 1 c d"]
         {
             assert_eq!(Claim::parse(foreign), None, "{foreign}");
         }

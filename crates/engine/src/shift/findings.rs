@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::order::Limits;
+use super::order::{Limits, Order};
 use crate::event::short;
 use crate::model::error::OpError;
 use crate::traffic::{AlarmState, Figure, Figures, Signals, Targets, Weights};
@@ -26,11 +26,16 @@ pub enum Finding {
     },
     /// AWS calls targets unhealthy.
     Unhealthy {
+        /// The side that they belong to.
+        side: String,
         /// The targets.
         targets: Vec<String>,
     },
     /// No target is healthy.
-    NoTarget,
+    NoTarget {
+        /// The side without one.
+        side: String,
+    },
     /// The probe failed too often in a row.
     Probe {
         /// How often.
@@ -78,8 +83,10 @@ impl fmt::Display for Finding {
             Self::Alarm { name, reason, since } => {
                 write!(f, "alarm {name} is in ALARM since {since}: {reason}")
             }
-            Self::Unhealthy { targets } => write!(f, "unhealthy targets: {}", targets.join(", ")),
-            Self::NoTarget => write!(f, "no target is healthy"),
+            Self::Unhealthy { side, targets } => {
+                write!(f, "unhealthy targets of {side}: {}", targets.join(", "))
+            }
+            Self::NoTarget { side } => write!(f, "no target of {side} is healthy"),
             Self::Probe { failures, why } => {
                 write!(f, "the probe failed {failures} times in a row: {why}")
             }
@@ -140,17 +147,18 @@ impl Watchman {
     /// Judges one look. `weights` is `None` if they could not be read; the error says why.
     pub(super) fn judge(
         &mut self,
-        limits: &Limits,
+        order: &Order,
         weights: Result<Weights, &OpError>,
         signals: &Signals,
         now: Instant,
     ) -> Verdict {
+        let Order { limits, side, .. } = order;
         let mut verdict = Verdict::default();
         if let Err(error) = weights {
             verdict.doubt("the weights", error.to_string());
         }
         self.alarms(signals, &mut verdict);
-        self.targets(signals, &mut verdict);
+        self.targets(side, signals, &mut verdict);
         self.probe(limits, signals, &mut verdict);
         match &signals.figures {
             Some(Ok(figures)) => self.compare(limits, weights.ok(), figures, &mut verdict),
@@ -185,12 +193,15 @@ impl Watchman {
         }
     }
 
-    fn targets(&self, signals: &Signals, verdict: &mut Verdict) {
+    fn targets(&self, side: &str, signals: &Signals, verdict: &mut Verdict) {
+        let side = side.to_owned();
         match &signals.targets {
             Some(Ok(Targets { unhealthy, .. })) if !unhealthy.is_empty() => {
-                verdict.findings.push(Finding::Unhealthy { targets: unhealthy.clone() });
+                verdict.findings.push(Finding::Unhealthy { side, targets: unhealthy.clone() });
             }
-            Some(Ok(Targets { healthy: 0, .. })) => verdict.findings.push(Finding::NoTarget),
+            Some(Ok(Targets { healthy: 0, .. })) => {
+                verdict.findings.push(Finding::NoTarget { side });
+            }
             Some(Ok(_)) | None => {}
             Some(Err(error)) => verdict.fails("the targets", error),
         }

@@ -9,6 +9,8 @@ pub struct Order {
     pub shift: String,
     /// What tells this run from any other: one word.
     pub run: String,
+    /// The name of the side that traffic moves to: one word.
+    pub side: String,
     /// The shares that traffic moves through.
     pub steps: Steps,
     /// How long each share is watched.

@@ -26,19 +26,20 @@ pub async fn shift(
     stop: &Stop,
     listener: Listener<'_>,
 ) -> Report {
-    let task = Task { name: &order.shift, run: &order.run, order: Some(order) };
+    let task = Task { name: &order.shift, run: &order.run, side: &order.side, order: Some(order) };
     Run::new(traffic, task, stop, listener).run().await
 }
 
-/// Takes all traffic back at once, whoever is moving it.
+/// Takes all traffic back to the side of this name at once, whoever is moving it.
 pub async fn back(
     traffic: &dyn Traffic,
     shift: &str,
     run: &str,
+    side: &str,
     stop: &Stop,
     listener: Listener<'_>,
 ) -> Report {
-    let task = Task { name: shift, run, order: None };
+    let task = Task { name: shift, run, side, order: None };
     Run::new(traffic, task, stop, listener).run().await
 }
 
@@ -46,6 +47,8 @@ pub async fn back(
 struct Task<'a> {
     name: &'a str,
     run: &'a str,
+    /// The side that it moves traffic to.
+    side: &'a str,
     /// Without one it takes everything back.
     order: Option<&'a Order>,
 }
@@ -143,7 +146,7 @@ impl<'a> Run<'a> {
         let ended = Instant::now();
         let weights = standing.as_ref().map(|standing| standing.weights);
         let verdict = match self.task.order {
-            Some(order) => self.watchman.judge(&order.limits, weights, &signals, ended),
+            Some(order) => self.watchman.judge(order, weights, &signals, ended),
             None => Verdict::default(),
         };
         let figures = signals.figures.and_then(Result::ok);
@@ -262,8 +265,9 @@ impl<'a> Run<'a> {
     async fn tag(&mut self) -> Result<Ended, OpError> {
         self.beat += 1;
         let purpose = if self.task.order.is_some() { Purpose::Shift } else { Purpose::Back };
-        let (shift, run) = (self.task.name.to_owned(), self.task.run.to_owned());
-        let text = Claim { shift, purpose, run, beat: self.beat }.to_string();
+        let Task { name, run, side, .. } = self.task;
+        let (shift, run, side) = (name.to_owned(), run.to_owned(), Some(side.to_owned()));
+        let text = Claim { shift, purpose, run, beat: self.beat, side }.to_string();
         let result = limited("TagTraffic", self.traffic.tag(Some(&text))).await;
         let ended = sorted(result)?;
         if !matches!(ended, Ended::Not(_)) {

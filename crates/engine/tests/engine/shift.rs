@@ -34,6 +34,7 @@ pub(crate) fn order(run: &str) -> Order {
     Order {
         shift: "payment".to_owned(),
         run: run.to_owned(),
+        side: "green".to_owned(),
         steps: Steps::new(STEPS.to_vec()).expect("they rise"),
         bake: BAKE,
         on_alarm: OnAlarm::RollBack,
@@ -60,7 +61,7 @@ pub(crate) async fn run(road: &Road, order: &Order) -> Option<Report> {
 /// Takes all traffic back; `None` if that dies.
 pub(crate) async fn take_back(road: &Road, run: &str) -> Option<Report> {
     let (_stopper, stop) = stop_pair();
-    let back = back(road, "payment", run, &stop, &|_| {});
+    let back = back(road, "payment", run, "blue", &stop, &|_| {});
     tokio::select! {
         report = tokio::time::timeout(BOUND, back) => Some(report.expect("it ends in bounded time")),
         () = road.died() => None,
@@ -547,16 +548,34 @@ fn a_lost_reply_is_looked_at_and_not_repeated() {
 fn an_outlook_tells_what_a_run_would_do_and_writes_nothing() {
     block_on(async {
         let road = Road::new(Weights { from: 83, to: 17 }, 1);
-        let claim =
-            Claim { shift: "payment".into(), purpose: Purpose::Shift, run: "x".into(), beat: 3 };
+        let claim = Claim {
+            shift: "payment".into(),
+            purpose: Purpose::Shift,
+            run: "x".into(),
+            beat: 3,
+            side: Some("green".into()),
+        };
         road.put(Weights { from: 83, to: 17 }, Some(&claim.to_string()));
-        road.set_script(Script { alarm: vec![(secs(0), FOREVER)], ..Script::default() });
         let seen = outlook(&road, &order("a")).await.expect("it can be read");
-        assert_eq!((seen.percent, seen.left), (Some(17), vec![25, 50, 100]));
+        assert_eq!((seen.percent, seen.end, seen.left), (Some(17), None, vec![25, 50, 100]));
         assert_eq!(seen.claim.as_deref().and_then(Claim::parse), Some(claim));
         assert_eq!(seen.least, SETTLED + BAKE * 3);
-        assert!(matches!(seen.findings[..], [Finding::Alarm { .. }]));
         assert!(seen.figures.is_some());
+
+        // A finding takes traffic back, or keeps it where it is, or from moving at all.
+        road.set_script(Script { alarm: vec![(secs(0), FOREVER)], ..Script::default() });
+        let stops = Order { on_alarm: OnAlarm::Stop, ..order("a") };
+        let all_blue = Weights { from: 100, to: 0 };
+        for (weights, order, end) in [
+            (Weights { from: 83, to: 17 }, order("a"), None),
+            (Weights { from: 83, to: 17 }, stops, Some(End::Stopped)),
+            (all_blue, order("a"), Some(End::Refused)),
+        ] {
+            road.put(weights, None);
+            let seen = outlook(&road, &order).await.expect("it can be read");
+            assert_eq!((seen.end, seen.left, seen.least), (end, vec![], Duration::ZERO));
+            assert!(matches!(seen.findings[..], [Finding::Alarm { .. }]));
+        }
         assert_eq!((road.log().len(), road.tags()), (0, 0));
     });
 }

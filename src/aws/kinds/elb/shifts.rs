@@ -50,15 +50,16 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
         let Action::Forward(now) = action else { continue };
         let all: u32 = now.targets.iter().map(|share| u32::from(share.weight)).sum();
         for (group, what) in changed {
-            let arn = cx.output(&group, Output::Arn);
+            let arn = live_arn(cx, &group);
             let share = now.targets.iter().find(|share| share.group.literal() == arn);
             let weight = share.map(|share| u32::from(share.weight)).filter(|weight| *weight > 0);
             let Some(weight) = weight else { continue };
             let percent = weight * 100 / all;
+            let subject = subject(&group, &what);
             found.push(Finding::Note {
                 text: format!(
-                    "{what} is behind {group}, which gets {percent}% of the requests of {address}: its \
-                     change takes effect at once, without the shift `{shift}`"
+                    "{subject}, which gets {percent}% of the requests of {address}: its change takes \
+                     effect at once, without the shift `{shift}`"
                 ),
                 hint: "change what is behind the side without requests, and move the requests there; an \
                        alias with `hold` stays at its version"
@@ -70,8 +71,23 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     Ok(found)
 }
 
+/// The ARN of a target group as it stands. A plan that replaces it does not know the ARN of the next one.
+fn live_arn<'a>(cx: &Preflight<'a>, group: &Address) -> Option<&'a str> {
+    let planned = cx.planned.iter().find(|planned| planned.address == group);
+    let live = planned.and_then(|planned| planned.live?.outputs.get(&Output::Arn));
+    live.map(String::as_str).or_else(|| cx.output(group, Output::Arn))
+}
+
+/// What changes, and on which side: the target group itself, or something behind it.
+fn subject(group: &Address, what: &Address) -> String {
+    match what == group {
+        true => format!("{group} is a side of the shift"),
+        false => format!("{what} is behind {group}"),
+    }
+}
+
 fn at_work(desired: &Desired, shift: &str, claim: &str, changed: &[(Address, Address)]) -> Finding {
-    let lines = changed.iter().map(|(group, what)| format!("{what} is behind {group}"));
+    let lines = changed.iter().map(|(group, what)| subject(group, what));
     Finding::Problem {
         title: format!("a run of the shift `{shift}` is at work"),
         because: format!(

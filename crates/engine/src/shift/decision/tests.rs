@@ -15,6 +15,7 @@ fn order(on_alarm: OnAlarm) -> Order {
     Order {
         shift: "payment".to_owned(),
         run: "me".to_owned(),
+        side: "green".to_owned(),
         steps: Steps::new(vec![10, 50, 100]).expect("they rise"),
         bake: secs(60),
         on_alarm,
@@ -50,7 +51,7 @@ fn failed(class: ErrorClass, mut look: Look) -> Look {
 }
 
 fn alarmed(mut look: Look) -> Look {
-    look.verdict.findings.push(Finding::NoTarget);
+    look.verdict.findings.push(Finding::NoTarget { side: "green".into() });
     look
 }
 

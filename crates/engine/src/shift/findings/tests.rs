@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::error::ErrorClass;
+use crate::shift::order::{OnAlarm, Steps};
 use crate::traffic::Alarm;
 
 const LIMITS: Limits = Limits {
@@ -12,6 +13,18 @@ const LIMITS: Limits = Limits {
     missing: Duration::from_secs(60),
 };
 
+fn order() -> Order {
+    Order {
+        shift: "payment".to_owned(),
+        run: "me".to_owned(),
+        side: "green".to_owned(),
+        steps: Steps::new(vec![100]).expect("a step"),
+        bake: Duration::ZERO,
+        on_alarm: OnAlarm::RollBack,
+        limits: LIMITS,
+    }
+}
+
 fn figure(requests: u64, errors: u64, p99: u64) -> Option<Figure> {
     Some(Figure { requests, errors, p99: Some(Duration::from_millis(p99)) })
 }
@@ -21,7 +34,7 @@ fn figures(from: Option<Figure>, to: Option<Figure>) -> Signals {
 }
 
 fn judge(watchman: &mut Watchman, percent: u8, signals: &Signals) -> Verdict {
-    watchman.judge(&LIMITS, Ok(Weights::at(percent)), signals, Instant::now())
+    watchman.judge(&order(), Ok(Weights::at(percent)), signals, Instant::now())
 }
 
 /// What the first look says, by name.
@@ -87,8 +100,8 @@ fn alarms_targets_and_probes_speak_for_themselves() {
     assert_eq!(says(0, &alarms(AlarmState::Absent)), ["doubt: alarm errors: it does not exist"]);
     assert!(judge(&mut Watchman::default(), 0, &alarms(AlarmState::Absent)).is_hopeless);
     assert_eq!(says(0, &targets(2, &[])), none);
-    assert_eq!(says(0, &targets(2, &["a", "b"])), ["finding: unhealthy targets: a, b"]);
-    assert_eq!(says(0, &targets(0, &[])), ["finding: no target is healthy"]);
+    assert_eq!(says(0, &targets(2, &["a", "b"])), ["finding: unhealthy targets of green: a, b"]);
+    assert_eq!(says(0, &targets(0, &[])), ["finding: no target of green is healthy"]);
 
     let probe = |fails: bool| {
         let probe = if fails { Err("refused".to_owned()) } else { Ok(Duration::ZERO) };
@@ -117,7 +130,8 @@ fn a_doubt_that_lasts_becomes_a_finding() {
     let deaf = |class| Signals { alarms: Some(Err(error(class))), ..Signals::default() };
     let mut watchman = Watchman::default();
     let mut look = |after: u64, signals: &Signals, weights: Result<Weights, &OpError>| {
-        let verdict = watchman.judge(&LIMITS, weights, signals, start + Duration::from_secs(after));
+        let now = start + Duration::from_secs(after);
+        let verdict = watchman.judge(&order(), weights, signals, now);
         (verdict.findings.len(), verdict.doubts.len(), verdict.is_hopeless)
     };
     let lost = deaf(ErrorClass::Service);
