@@ -50,7 +50,7 @@ fn lost() -> OpError {
 
 impl Store {
     fn with<T>(&self, look: impl FnOnce(&mut Kept) -> T) -> T {
-        look(&mut self.0.lock().unwrap())
+        look(&mut self.0.lock().expect("nobody panicked"))
     }
 
     fn holder(&self) -> Option<String> {
@@ -129,12 +129,12 @@ async fn takes(lease: &Lease<'_>, limit: Duration) -> Result<(), Unheld> {
 async fn keeps(lease: &Lease<'_>, long: Duration) -> (Vec<Event>, bool) {
     let (stopper, stop): (Stopper, Stop) = stop_pair();
     let events = Mutex::new(Vec::new());
-    let listener = |event| events.lock().unwrap().push(event);
+    let listener = |event| events.lock().expect("nobody panicked").push(event);
     tokio::select! {
         never = lease.keep(&stopper, &listener) => match never {},
         () = sleep(long) => {}
     }
-    (events.into_inner().unwrap(), stop.is_requested())
+    (events.into_inner().expect("nobody panicked"), stop.is_requested())
 }
 
 #[tokio::test(start_paused = true)]
