@@ -25,7 +25,7 @@ use payctl_engine::plan::{Action, Plan, Purpose};
 
 /// Show what the environment costs, without calling AWS
 ///
-/// Computes from the config, from the assumptions in [usage], and from the list prices in payctl. Each
+/// Computes from the config, from the assumptions in `[usage]`, and from the list prices in payctl. Each
 /// price has its source and its date.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

@@ -131,6 +131,7 @@ async fn carry_out(
         () = signals.stop_twice(&hold.stopper) => true,
     };
     progress.finish();
+    hold.is_cut_short.set(is_cut_short);
     if is_cut_short {
         cx.note("Stopped at once: calls in flight may still have taken effect.");
     }

@@ -1,6 +1,6 @@
 //! Runs a command under the environment's lease, and keeps a record of what it did.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use futures::future::join;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::time::sleep;
 
 use super::error::{CliError, ErrorKind};
 use super::session::Session;
@@ -58,8 +59,13 @@ pub(super) struct Hold<'a> {
     pub(super) stopper: Stopper,
     /// Whether a stop was asked for, also because the lease is lost.
     pub(super) stop: Stop,
+    /// Whether somebody stopped the run at once, and does not wait for its record.
+    pub(super) is_cut_short: Cell<bool>,
     report: RefCell<Option<Did>>,
 }
+
+/// How long a run that is stopped at once may take for its record and its lease, which expires by itself.
+const HURRY: Duration = Duration::from_millis(500);
 
 /// What a run did, for its record.
 struct Did {
@@ -72,7 +78,8 @@ impl Hold<'_> {
     /// Without a lease.
     pub(super) fn none() -> Self {
         let (stopper, stop) = stop_pair();
-        Self { lease: None, stopper, stop, report: RefCell::default() }
+        let is_cut_short = Cell::new(false);
+        Self { lease: None, stopper, stop, is_cut_short, report: RefCell::default() }
     }
 
     /// Refuses to begin once the lease is lost.
@@ -173,10 +180,12 @@ pub(super) async fn under(
             screen.note(&format!("warning: payctl could not keep a record of this run: {error}\n"));
         }
     };
+    let patience = if hold.is_cut_short.get() { HURRY } else { Duration::MAX };
     let mut signals = Signals::take()?;
     tokio::select! {
         // The record first takes the token of the lease that is given back.
         _ = join(recording, lease.release()) => {}
+        () = sleep(patience) => {}
         () = signals.next() => {}
     }
     cx.is_leased.set(false);

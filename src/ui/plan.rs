@@ -20,7 +20,7 @@ use brief::wrapped;
 use payctl_engine::diff::FieldChange;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::meta::{Meta, Traffic};
-use payctl_engine::model::scope::{TAG_DISPOSABLE, TAG_PROTECT};
+use payctl_engine::model::scope::{TAG_BORROWS, TAG_DISPOSABLE, TAG_PROTECT};
 use payctl_engine::outlook::{self, Estimate, Outlook, Undo};
 use payctl_engine::plan::{Action, Change, LeftAlone, Note, Plan, Purpose, Refused};
 use payctl_engine::survey::SurveyError;
@@ -677,10 +677,10 @@ pub(super) fn as_fields(spec: &Value) -> Vec<FieldChange> {
     fields.map(field).collect()
 }
 
-/// Whether a tag is internal to payctl. The tags of protection and disposability are not: the user
-/// sets them.
+/// Whether a tag is internal to payctl. Those of protection, disposability and borrowing are not: they
+/// say what the config says.
 fn is_own(tag: &str) -> bool {
-    tag.starts_with("payctl:") && tag != TAG_PROTECT && tag != TAG_DISPOSABLE
+    tag.starts_with("payctl:") && ![TAG_PROTECT, TAG_DISPOSABLE, TAG_BORROWS].contains(&tag)
 }
 
 /// The field without payctl's own tags; `None` if it has no others.

@@ -234,7 +234,7 @@ fn the_platform_serves_tls_as_soon_as_a_zone_is_named() {
             let url = blueprint.outputs["ApiUrl"].to_string();
             assert!(url.starts_with("https://") && !url.ends_with('/'), "{url}");
             let told = spec_of(&blueprint, &format!("ssm.parameter//payment/api-url-{env}"));
-            assert_eq!(told["value"], url.as_str());
+            assert_eq!(told["value"], json!(blueprint.outputs["ApiUrl"]));
             if env == "prod" {
                 continue;
             }
