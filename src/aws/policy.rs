@@ -152,7 +152,7 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     if task != Task::Shift {
         leases::LOOKS.iter().for_each(|permit| grant("", permit));
     }
-    if task != Task::Plan {
+    if matches!(task, Task::Apply | Task::Destroy | Task::Shift) {
         leases::PERMITS.iter().for_each(|permit| grant("", permit));
     }
     // After a destroy, also by an apply of a saved plan.

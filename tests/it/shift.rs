@@ -230,7 +230,7 @@ fn an_unhealthy_target_takes_traffic_back() {
         let (report, ()) = futures::join!(moved(&*road, &order), falls_ill);
         assert_eq!((&report.end, percents(&report)), (&End::RolledBack, vec![10, 0]));
         let found = report.findings[0].0.to_string();
-        assert!(found.starts_with("unhealthy targets: arn:aws:lambda"), "{found}");
+        assert!(found.starts_with("unhealthy targets of green: arn:aws:lambda"), "{found}");
     });
 }
 

@@ -459,18 +459,27 @@ async fn run(
 /// The source of a restore may be there or not.
 async fn preflight(provider: &AwsProvider, blueprint: &Blueprint) {
     let backup = "arn:aws:dynamodb:us-east-1:000000000000:table/sample-table/backup/01-ab";
-    for (kind, field, value) in [
-        ("ec2.instance", "instance_type", json!("t4g.micro")),
-        ("lambda.function", "reserved_concurrency", json!(5)),
-        ("dynamodb.table", "restore_from", json!({ "backup": backup })),
-        ("dynamodb.table", "restore_from", json!({ "table": "sample-table", "at": "latest" })),
-        ("rds.cluster", "restore_from", json!({ "snapshot": "sample-snapshot" })),
-        ("rds.cluster", "restore_from", json!({ "cluster": "sample-database", "at": "latest" })),
-        ("rds.instance", "class", json!("db.r6g.large")),
+    for (kind, field) in [
+        ("ec2.elastic_ip", None),
+        ("ec2.instance", Some(("instance_type", json!("t4g.micro")))),
+        ("lambda.function", Some(("reserved_concurrency", json!(5)))),
+        ("dynamodb.table", Some(("restore_from", json!({ "backup": backup })))),
+        (
+            "dynamodb.table",
+            Some(("restore_from", json!({ "table": "sample-table", "at": "latest" }))),
+        ),
+        ("rds.cluster", Some(("restore_from", json!({ "snapshot": "sample-snapshot" })))),
+        (
+            "rds.cluster",
+            Some(("restore_from", json!({ "cluster": "sample-database", "at": "latest" }))),
+        ),
+        ("rds.instance", Some(("class", json!("db.r6g.large")))),
     ] {
         let address = Address::new(kind, "sample");
         let mut want = blueprint.resources[&address].clone();
-        want.spec[field] = value;
+        if let Some((field, value)) = field {
+            want.spec[field] = value;
+        }
         let planned = Planned {
             address: &address,
             origin: "",

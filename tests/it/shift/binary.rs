@@ -226,7 +226,8 @@ fn the_shift_of_an_alias_needs_no_more_than_its_policy() {
         let memory = format!("[functions.f]\nmemory = {memory}\n");
         let functions = FUNCTIONS.replace("[functions.f]\n", &memory);
         let route = "[apis.pay.routes.\"GET /health\"]\nfunction = \"f:live\"\n";
-        let probe = "probe = { url = \"${apis.pay.url}/health\", failures = 1 }\n";
+        // The API wants a signature, which a probe does not have.
+        let probe = "probe = { url = \"${apis.pay.url}/health\", status = 403, failures = 1 }\n";
         let shift = format!("[shifts.pay]\nalias = \"f:live\"\n{QUICK}{probe}");
         format!("{functions}[functions.f.aliases.live]\n{route}{shift}")
     };
