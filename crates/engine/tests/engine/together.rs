@@ -33,9 +33,11 @@ fn entangled(random: &mut fastrand::Rng, anchors: usize) -> Blueprint {
     for index in 0..random.usize(2..14) {
         let kind = kinds[random.usize(..kinds.len())];
         let is_store = kind == "fake.store";
+        // As at AWS, a key uses nothing of a network: two networks with data in each cannot become one.
+        let is_data = is_store || kind == "fake.key";
         let address = Address::new(kind, format!("r{index}"));
         let known: Vec<Address> = new.resources.keys().cloned().collect();
-        let free = known.iter().filter(|known| !is_store || !rooted.contains(*known));
+        let free = known.iter().filter(|known| !is_data || !rooted.contains(*known));
         let free: Vec<Address> = free.cloned().collect();
         let count = random.usize(..=free.len().min(3));
         let links: Vec<Address> = random.choose_multiple(free, count);
