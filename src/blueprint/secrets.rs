@@ -1,7 +1,7 @@
 //! `[secrets]`: values that payctl generates once, or that people set, and their rotation.
 
 use crate::aws::kinds::secretsmanager::rotation::{Rotation, every};
-use crate::aws::kinds::secretsmanager::secret::{Generate, Secret};
+use crate::aws::kinds::secretsmanager::secret::{Generate, Password, Secret};
 use crate::config::KeyPath;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
@@ -22,11 +22,14 @@ impl Builder<'_> {
                 name: name.clone(),
                 description: config.description.clone(),
                 key: config.key.as_ref().map(|key| self.key(key)),
-                generate: config.generate.then(|| Generate {
-                    template: config.template.clone(),
-                    field: config.field.clone(),
-                    length: config.length,
-                    exclude_punctuation: config.exclude_punctuation,
+                generate: config.generate.then(|| match &config.self_signed {
+                    Some(host) => Generate::Certificate { self_signed: host.clone() },
+                    None => Generate::Password(Password {
+                        template: config.template.clone(),
+                        field: config.field.clone(),
+                        length: config.length,
+                        exclude_punctuation: config.exclude_punctuation,
+                    }),
                 }),
                 recovery_days: config.recovery_days,
                 has_value: None,

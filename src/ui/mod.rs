@@ -11,6 +11,7 @@ pub mod graph;
 pub mod history;
 pub mod json;
 pub mod kind;
+pub mod live;
 pub mod looking;
 pub mod markdown;
 pub mod outputs;

@@ -5,21 +5,15 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-
 use super::json;
+use super::live::{Expected, Live};
 use super::style::{Paint, Style, count, span, step_words};
 use super::text::{one_line, shown};
-use payctl_engine::event::{Event, Verb};
+use payctl_engine::event::Event;
 use payctl_engine::model::address::Address;
-use payctl_engine::outlook::Estimate;
-use payctl_engine::plan::Plan;
 
 /// How often plain output repeats that a step is still waiting.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How often live lines are redrawn.
-const TICK: Duration = Duration::from_millis(200);
 
 /// Tells the time; a test gives its own.
 pub type Clock = Box<dyn Fn() -> SystemTime + Send + Sync>;
@@ -32,43 +26,6 @@ pub enum Mode {
     Lines(Box<dyn Write + Send>),
     /// One JSON object per event.
     Json(Box<dyn Write + Send>),
-}
-
-/// How long steps are expected to take, and which of them decide how long the whole takes.
-#[derive(Clone, Debug, Default)]
-pub struct Expected {
-    total: Duration,
-    lasts: BTreeMap<(Address, Verb), Duration>,
-    path: Vec<(Address, Verb)>,
-}
-
-impl Expected {
-    /// From the estimate of a plan.
-    pub fn of(plan: &Plan, estimate: &Estimate) -> Self {
-        let step = |at: usize| {
-            let step = estimate.graph.steps[at];
-            (plan.changes[step.change].address.clone(), step.verb)
-        };
-        Self {
-            total: estimate.total(),
-            lasts: (0..estimate.lasts.len()).map(|at| (step(at), estimate.lasts[at])).collect(),
-            path: estimate.path.iter().map(|at| step(*at)).collect(),
-        }
-    }
-
-    /// The steps of the critical path that have not ended, in words.
-    fn ahead(&self) -> String {
-        const NAMED: usize = 3;
-        let named = self.path.iter().take(NAMED).map(|step| {
-            let lasts = self.lasts.get(step).copied().unwrap_or_default();
-            format!("{} {}", step.0, span(lasts))
-        });
-        let named: Vec<String> = named.collect();
-        match self.path.len().saturating_sub(NAMED) {
-            0 => named.join(" > "),
-            more => format!("{} > {more} more", named.join(" > ")),
-        }
-    }
 }
 
 /// Shows events as they come.
@@ -87,27 +44,16 @@ struct State {
 }
 
 enum View {
-    Live(Bars),
+    Live(Live),
     Lines(Box<dyn Write + Send>),
     Json(Box<dyn Write + Send>),
-}
-
-/// The lines that are redrawn.
-struct Bars {
-    all: MultiProgress,
-    /// What the critical path still holds.
-    path: ProgressBar,
-    overall: ProgressBar,
-    steps: BTreeMap<Address, ProgressBar>,
-    style: Style,
-    expected: Expected,
 }
 
 impl Progress {
     /// Progress over so many steps.
     pub fn new(mode: Mode, style: Style, total: usize, expected: Expected, clock: Clock) -> Self {
         let view = match mode {
-            Mode::Live => View::Live(Bars::new(total, style, expected)),
+            Mode::Live => View::Live(Live::new(total, style, expected)),
             Mode::Lines(out) => View::Lines(out),
             Mode::Json(out) => View::Json(out),
         };
@@ -136,20 +82,15 @@ impl Progress {
             }
             View::Lines(_) => {}
             // Work that is done is folded into the bar below.
-            View::Live(bars) => {
-                let fails = matches!(event, Event::Failed { .. } | Event::Skipped { .. });
-                bars.show(event, fails.then(|| self.text(event)).flatten());
-            }
+            View::Live(live) => live.show(event, self.text(event)),
         }
     }
 
     /// Removes the live lines.
     pub fn finish(&self) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let View::Live(bars) = &state.view {
-            bars.steps.values().for_each(ProgressBar::finish_and_clear);
-            bars.path.finish_and_clear();
-            bars.overall.finish_and_clear();
+        if let View::Live(live) = &state.view {
+            live.finish();
         }
     }
 
@@ -222,96 +163,13 @@ pub(super) fn write(out: &mut dyn Write, line: &str) {
     drop(out.write_all(line.as_bytes()).and_then(|()| out.flush()));
 }
 
-impl Bars {
-    fn new(total: usize, look: Style, expected: Expected) -> Self {
-        let all = MultiProgress::new();
-        let path = all.add(ProgressBar::new_spinner());
-        path.set_style(style("  {msg}"));
-        let overall = all.add(ProgressBar::new(total as u64));
-        let about = about(expected.total);
-        let template = format!("[{{bar:30}}] {{pos}}/{{len}}  {{elapsed}}{about}  {{msg}}");
-        overall.set_style(style(&template).progress_chars("=> "));
-        overall.enable_steady_tick(TICK);
-        let bars = Self { all, path, overall, steps: BTreeMap::new(), style: look, expected };
-        bars.show_path();
-        bars
-    }
-
-    /// What the critical path still holds, above the bar.
-    fn show_path(&self) {
-        let ahead = self.expected.ahead();
-        let said = if ahead.is_empty() { ahead } else { format!("critical path: {ahead}") };
-        self.path.set_message(shown(self.style, &one_line(&said)));
-        self.path.tick();
-    }
-
-    fn show(&mut self, event: &Event, line: Option<String>) {
-        if let Some(line) = line {
-            drop(self.all.println(shown(self.style, &one_line(&line))));
-        }
-        match event {
-            Event::Started { address, verb } => {
-                let step = (address.clone(), *verb);
-                let lasts = self.expected.lasts.get(&step).copied().unwrap_or_default();
-                // The steps that decide how long the whole takes stand first.
-                let is_critical = self.expected.path.contains(&step);
-                let bar = ProgressBar::new_spinner();
-                let bar = if is_critical {
-                    self.all.insert(0, bar)
-                } else {
-                    self.all.insert_before(&self.path, bar)
-                };
-                let about = about(lasts);
-                bar.set_style(style(&format!("{{spinner}} {{prefix}} {{msg}} {{elapsed}}{about}")));
-                let words = step_words(*verb);
-                bar.set_prefix(shown(self.style, &one_line(&format!("{} {address}", words.mark))));
-                bar.set_message(words.doing);
-                bar.enable_steady_tick(TICK);
-                self.steps.insert(address.clone(), bar);
-            }
-            Event::Waiting { address, status, .. } => self.say(address, status.clone()),
-            Event::Retrying { address, error, after } => {
-                self.say(address, format!("{}, again in {}", error.code, span(*after)));
-            }
-            Event::Finished { address, verb, .. }
-            | Event::Failed { address, verb, .. }
-            | Event::Skipped { address, verb, .. } => {
-                self.overall.inc(1);
-                self.expected.path.retain(|step| (&step.0, step.1) != (address, *verb));
-                self.show_path();
-                if let Some(bar) = self.steps.remove(address) {
-                    bar.finish_and_clear();
-                    self.all.remove(&bar);
-                }
-            }
-            Event::Stopping { in_flight } => self.overall.set_message(stopping(*in_flight)),
-        }
-    }
-
-    fn say(&self, address: &Address, message: String) {
-        if let Some(bar) = self.steps.get(address) {
-            bar.set_message(shown(self.style, &one_line(&message)));
-        }
-    }
-}
-
-/// ` of about 5 m 00 s`; nothing for what is over at once.
-fn about(lasts: Duration) -> String {
-    const WORTH: Duration = Duration::from_secs(5);
-    if lasts < WORTH { String::new() } else { format!(" of about {}", span(lasts)) }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is constant but for a time span")
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::UNIX_EPOCH;
 
     use super::*;
-    use payctl_engine::event::StepError;
+    use payctl_engine::event::{StepError, Verb};
     use payctl_engine::model::error::{ErrorClass, OpError};
 
     #[derive(Clone, Default)]
@@ -385,17 +243,6 @@ mod tests {
         [ 3/12] o sns.subscription/ops skipped: waits for sqs.queue/payments
         [ 3/12] Stopping: 1 step in flight will finish; press Ctrl-C again to stop at once.
         "#);
-    }
-
-    #[test]
-    fn the_critical_path_names_the_next_steps() {
-        let step = |name: &str| (Address::new("a.b", name), Verb::Create);
-        let path: Vec<_> = ["a", "b", "c", "d", "e"].map(step).into();
-        let lasts = path.iter().map(|step| (step.clone(), Duration::from_secs(70))).collect();
-        let expected = Expected { total: Duration::from_secs(350), lasts, path };
-        assert_eq!(expected.ahead(), "a.b/a 1 m 10 s > a.b/b 1 m 10 s > a.b/c 1 m 10 s > 2 more");
-        assert_eq!(about(expected.total), " of about 5 m 50 s");
-        assert_eq!(Expected::default().ahead() + &about(Duration::ZERO), "");
     }
 
     #[test]

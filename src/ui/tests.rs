@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::checks;
 use super::graph::{self, Format, Node};
+use super::live::Expected;
 use super::looking;
 use super::outputs::{self, Outputs};
 use super::plan::Detail;
 use super::plan::tests::{example, view};
-use super::progress::{Expected, Mode, Progress};
+use super::progress::{Mode, Progress};
 use super::report::{self, Block};
 use super::status::{self, Health, Row};
 use super::style::Style;

@@ -230,6 +230,11 @@ fn the_platform_serves_tls_as_soon_as_a_zone_is_named() {
             let api = spec_of(&blueprint, "apigateway.rest_api/payments");
             let uri = &api["routes"]["ANY /service/{proxy+}"]["integration"]["uri"];
             assert_eq!(uri, &format!("https://service.{env}.example.com/{{proxy}}"));
+            for group in ["blue", "green"] {
+                let group = spec_of(&blueprint, &format!("elb.target_group/{group}"));
+                let served = (&group["protocol"], &group["port"]);
+                assert_eq!(served, (&"HTTPS".into(), &443.into()));
+            }
             // As without a zone: whoever appends a path brings the slash.
             let url = blueprint.outputs["ApiUrl"].to_string();
             assert!(url.starts_with("https://") && !url.ends_with('/'), "{url}");
@@ -244,6 +249,25 @@ fn the_platform_serves_tls_as_soon_as_a_zone_is_named() {
             assert!(left.keys().all(|name| name.starts_with('_') && name.ends_with("CNAME")));
             assert_eq!(left.len(), 1, "the record that proves the domain stays: {left:#?}");
         }
+    });
+}
+
+#[test]
+fn a_running_platform_gets_tls_with_its_zone() {
+    block_on(async {
+        let folder = Folder::shipped();
+        let sandbox = Sandbox::in_memory();
+        let connection = sandboxed(&sandbox);
+        let (provider, plain) = configured(&connection, &folder.path("config"), "dev").await;
+        run(&provider, &plain, Purpose::Apply).await;
+        folder.edit("config/base.toml", "# zone = \"example.com\"", "zone = \"example.com\"");
+        let (provider, named) = configured(&connection, &folder.path("config"), "dev").await;
+        run(&provider, &named, Purpose::Apply).await;
+        expect_settled(&provider, &named, "dev with a zone").await;
+        folder.edit("config/base.toml", "zone = \"example.com\"", "# zone = \"example.com\"");
+        let (provider, plain) = configured(&connection, &folder.path("config"), "dev").await;
+        run(&provider, &plain, Purpose::Apply).await;
+        expect_settled(&provider, &plain, "dev without its zone").await;
     });
 }
 

@@ -54,6 +54,9 @@ impl Rules<'_> {
                     "lower this number: without the key, nobody can read the secret",
                 );
             }
+            if let Some(name) = &secret.self_signed {
+                self.self_signed(&path, name, secret);
+            }
             if !secret.generate && !secret.template.is_empty() {
                 let path = path.key("template");
                 self.say(
@@ -76,9 +79,37 @@ impl Rules<'_> {
         }
     }
 
+    /// A secret that holds a certificate instead of a password.
+    fn self_signed(&mut self, path: &KeyPath, host: &str, secret: &Secret) {
+        let label = |label: &str| {
+            let fine = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            (1..=63).contains(&label.len())
+                && fine
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if !host.split('.').all(label) {
+            let message = format!("`{host}` is not a host name");
+            self.say(&path.key("self_signed"), message, "write for example service.internal");
+        }
+        let others = [
+            ("template", !secret.template.is_empty()),
+            ("rotation", secret.rotation.is_some()),
+            ("generate", !secret.generate),
+        ];
+        for (key, _) in others.into_iter().filter(|(_, is_set)| *is_set) {
+            let message = format!("`{key}` does not go with `self_signed`");
+            self.say(&path.key(key), message, "remove one of the two");
+        }
+    }
+
     /// A secret that opens a database.
     pub(super) fn opens(&mut self, name: &str, secret: &Secret) {
         let path = KeyPath::of("secrets").key(name);
+        if secret.self_signed.is_some() {
+            let fix = "name another secret, or remove `self_signed`";
+            return self.say(&path.key("self_signed"), "a database needs a password", fix);
+        }
         if !secret.generate {
             let fix = "remove `generate = false`: the cluster starts with the generated password";
             self.say(&path.key("generate"), "a database needs its password", fix);

@@ -174,8 +174,7 @@ impl Rules<'_> {
                 continue;
             };
             let Some(field) = field.filter(|_| secret.generate) else { continue };
-            let own = secret.template.keys().map(String::as_str).chain([secret.field.as_str()]);
-            let known: Vec<&str> = own.chain(ATTACHED).collect();
+            let known: Vec<&str> = secret.fields().into_iter().chain(ATTACHED).collect();
             if !known.contains(&field) {
                 let fix = suggest(field, known.iter().copied(), "fields");
                 self.say(&path, format!("the secret `{name}` has no field `{field}`"), fix);

@@ -19,6 +19,12 @@ pub struct Secret {
     pub description: Option<String>,
     /// The KMS key that encrypts it. Default: the account's aws/secretsmanager key.
     pub key: Option<KeyRef>,
+    /// A self-signed certificate for this host name instead of a password. The value then has the fields
+    /// `certificate` and `key`, both in PEM. It is for TLS from a load balancer to its targets: the load
+    /// balancer encrypts, and does not check who signed the certificate, nor until when it is valid (ten
+    /// years). The name is text of its own; no DNS record is needed.
+    #[schemars(length(min = 1, max = 253))]
+    pub self_signed: Option<String>,
     /// The fields of the value that are not secret, such as `username`.
     #[serde(default)]
     pub template: BTreeMap<String, String>,
@@ -42,6 +48,16 @@ pub struct Secret {
     pub recovery_days: u32,
     /// The rotation of its password.
     pub rotation: Option<Rotation>,
+}
+
+impl Secret {
+    /// The fields of a generated value.
+    pub fn fields(&self) -> Vec<&str> {
+        if self.self_signed.is_some() {
+            return vec!["certificate", "key"];
+        }
+        self.template.keys().map(String::as_str).chain([self.field.as_str()]).collect()
+    }
 }
 
 /// The rotation of a secret's password: every few days, or by a schedule.

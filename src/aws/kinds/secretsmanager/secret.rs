@@ -71,8 +71,21 @@ fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text>, D::Er
 
 /// How a value is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Generate {
+    /// JSON with a password.
+    Password(Password),
+    /// JSON with a self-signed certificate and its key.
+    Certificate {
+        /// The host name that it is for.
+        self_signed: String,
+    },
+}
+
+/// How a value with a password is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Generate {
+pub(crate) struct Password {
     /// The fields of the JSON value that the config gives.
     pub template: BTreeMap<String, String>,
     /// The field that receives the generated password.
@@ -93,6 +106,8 @@ impl Resource for Secret {
              until then, reads fail. `secret set` also needs `secretsmanager:PutSecretValue`.",
             "During the recovery time, a deleted secret keeps its name; payctl restores it if the \
              same environment needs it again.",
+            "A self-signed certificate is made once, for ten years. A load balancer does not check \
+             whether it has expired. For a new one, make a secret of another name.",
             "A restored secret keeps its old value, even if the config now generates another kind \
              of value.",
             "A value stays encrypted with an old key until it is written again.",
@@ -163,12 +178,12 @@ impl Resource for Secret {
             name: "sample-credentials".into(),
             description: Some("Credentials of the sample.".into()),
             key: Some(Text::reference(Address::new("kms.key", "sample"), Output::Arn)),
-            generate: Some(Generate {
+            generate: Some(Generate::Password(Password {
                 template: BTreeMap::from([("username".into(), "sample".into())]),
                 field: "password".into(),
                 length: 32,
                 exclude_punctuation: true,
-            }),
+            })),
             recovery_days: 0,
             has_value: None,
         }

@@ -1,5 +1,10 @@
 //! The values of secrets: payctl generates them, or people bring them.
 
+use std::collections::BTreeMap;
+
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use time::{Duration, OffsetDateTime};
+
 use super::{Generate, Seen, describe};
 use crate::aws::clients::Aws;
 use crate::aws::error::op;
@@ -8,17 +13,47 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::scope::Scope;
 
 impl Generate {
-    /// The secret value: the template with a new password in its field.
+    /// The secret value: JSON with a new password, or with a new key and its certificate.
     pub(super) fn value(&self) -> Result<String, OpError> {
-        let password =
-            password(self.length as usize, self.exclude_punctuation).map_err(|error| {
-                let message = format!("cannot get random numbers from the system: {error}");
-                OpError::new("CreateSecret", ErrorClass::Invalid, "NoRandomness", message)
-            })?;
-        let mut fields = self.template.clone();
-        fields.insert(self.field.clone(), password);
+        let fail = |code: &str, message: String| {
+            OpError::new("CreateSecret", ErrorClass::Invalid, code, message)
+        };
+        let fields = match self {
+            Self::Password(wanted) => {
+                let made = password(wanted.length as usize, wanted.exclude_punctuation);
+                let made = made.map_err(|error| {
+                    fail(
+                        "NoRandomness",
+                        format!("cannot get random numbers from the system: {error}"),
+                    )
+                })?;
+                let mut fields = wanted.template.clone();
+                fields.insert(wanted.field.clone(), made);
+                fields
+            }
+            Self::Certificate { self_signed: host } => certificate(host).map_err(|error| {
+                fail("NoCertificate", format!("cannot make a certificate for {host}: {error}"))
+            })?,
+        };
         Ok(serde_json::to_string(&fields).expect("a map of strings encodes"))
     }
+}
+
+/// A new key, and a certificate for that host which it signs itself, valid for ten years. It begins a day
+/// ago, for clocks that are behind.
+fn certificate(host: &str) -> Result<BTreeMap<String, String>, rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut wanted = CertificateParams::new([host.to_owned()])?;
+    wanted.distinguished_name = DistinguishedName::new();
+    wanted.distinguished_name.push(DnType::CommonName, host.chars().take(64).collect::<String>());
+    let now = OffsetDateTime::now_utc();
+    wanted.not_before = now - Duration::days(1);
+    wanted.not_after = now + Duration::days(3650);
+    let signed = wanted.self_signed(&key)?;
+    Ok(BTreeMap::from([
+        ("certificate".to_owned(), signed.pem()),
+        ("key".to_owned(), key.serialize_pem()),
+    ]))
 }
 
 /// Sets the value of a secret of this environment, as a version with that id: a second call with
@@ -89,7 +124,8 @@ fn password(length: usize, exclude_punctuation: bool) -> Result<String, getrando
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject as _;
 
     use super::*;
     use crate::aws::kinds::secretsmanager::secret::Secret;
@@ -117,6 +153,21 @@ mod tests {
         assert_ne!(long, password(500, true).unwrap());
         assert_eq!(password(1, true).unwrap().len(), 1);
         assert_eq!(password(0, false).unwrap(), "");
+    }
+
+    #[test]
+    fn a_certificate_comes_with_its_key() {
+        let wanted = Generate::Certificate { self_signed: "service.dev.example.org".into() };
+        let value: BTreeMap<String, String> =
+            serde_json::from_str(&wanted.value().unwrap()).unwrap();
+        assert_eq!(value.keys().collect::<Vec<_>>(), ["certificate", "key"]);
+        let key = KeyPair::from_pem(&value["key"]).unwrap();
+        let pem = |text: &str| CertificateDer::from_pem_slice(text.as_bytes()).unwrap();
+        let der = pem(&value["certificate"]);
+        let holds = |part: &[u8]| der.windows(part.len()).any(|window| window == part);
+        assert!(holds(b"service.dev.example.org"));
+        assert!(holds(key.public_key_raw()));
+        assert_ne!(value["key"], certificate("service.dev.example.org").unwrap()["key"]);
     }
 
     #[test]
