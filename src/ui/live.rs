@@ -239,7 +239,10 @@ impl Work {
     fn running(&self, address: &Address, step: &Running, lasts: Duration, now: Instant) -> String {
         let words = step_words(step.verb);
         let head = self.style.paint(words.paint, &format!("{} {address}", words.mark));
-        let doing = step.status.as_deref().unwrap_or(words.doing);
+        let doing = match &step.status {
+            Some(status) => format!("{status},"),
+            None => words.doing.to_owned(),
+        };
         let lasts = if lasts < WORTH { String::new() } else { format!(" of{}", about(lasts)) };
         format!("{head} {doing} {}{lasts}", span(now - step.since))
     }
@@ -364,7 +367,13 @@ mod tests {
         let elapsed = Duration::from_secs(28);
         work.take(&Event::Waiting { address: address("cluster"), status, elapsed }, at(30));
         work.take(&finished("queue"), at(30));
-        insta::assert_snapshot!(work.lines(at(32)).join("\n"), @"");
+        insta::assert_snapshot!(work.lines(at(32)).join("\n"), @r"
+        Critical path, about 5 m 41 s left:
+          + a.b/cluster creating, 2 of 3, 30 s of about 1 m 00 s
+          └─ + a.b/one about 5 m 00 s
+             └─ + a.b/proxy about 10 s
+                └─ + a.b/last
+        ");
         work.take(&finished("cluster"), at(62));
         work.take(&started("one"), at(62));
         work.take(&started("two"), at(62));
@@ -372,12 +381,18 @@ mod tests {
         work.take(&started("alarm"), at(63));
         work.take(&started("proxy"), at(63));
         // What was the path is over early: the second instance decides now.
-        insta::assert_snapshot!(work.lines(at(65)).join("\n"), @"");
+        insta::assert_snapshot!(work.lines(at(65)).join("\n"), @r"
+        Critical path, about 3 m 17 s left:
+          + a.b/two creating 3.0 s of about 3 m 20 s
+        Beside it:
+          + a.b/alarm creating 2.0 s
+          + a.b/proxy creating 2.0 s of about 10 s
+        ");
         for name in ["two", "alarm", "proxy"] {
             work.take(&finished(name), at(300));
         }
         work.take(&started("last"), at(300));
-        insta::assert_snapshot!(work.lines(at(300)).join("\n"), @"");
+        insta::assert_snapshot!(work.lines(at(300)).join("\n"), @"  + a.b/last creating 0.0 s");
     }
 
     #[test]
