@@ -341,7 +341,7 @@ async fn shipped_functions_work(runner: Runner) {
     let told: Value = serde_json::from_str(told[0]["Body"].as_str().unwrap()).unwrap();
     assert_eq!(
         (&told["Type"], &told["Subject"]),
-        (&json!("Notification"), &json!("Payment failed ()"))
+        (&json!("Notification"), &json!("Payment failed (dev)"))
     );
 
     let report = answer(&sandbox, "cost_report", json!({})).await;
