@@ -290,4 +290,8 @@ fn the_cost_report_role_writes_only_reports() {
     let dev = blueprint("dev");
     let role = dev.resources[&Address::new("iam.role", "cost-report")].spec.to_string();
     assert!(role.contains("/cost-reports/*"), "{role}");
+    for action in ["ce:GetAnomalies", "ce:GetCostAndUsage", "ce:ListCostAllocationTags"] {
+        assert!(role.contains(action), "{role}");
+    }
+    assert!(!role.contains("ses:"), "nobody said that it sends mails: {role}");
 }

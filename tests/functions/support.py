@@ -42,7 +42,8 @@ ENVIRONMENT = {
 def load(name):
     """A fresh module, with only its own folder beside it, as in the package."""
     folder = FOLDERS[name]
-    sys.modules.pop("postgres", None)
+    for beside in ("figures", "layout", "postgres"):
+        sys.modules.pop(beside, None)
     with mock.patch.object(sys, "path", [str(folder), *sys.path]):
         spec = importlib.util.spec_from_file_location(f"{name}_index", folder / "index.py")
         module = importlib.util.module_from_spec(spec)

@@ -7,7 +7,7 @@ import unittest
 
 from support import FOLDERS, NAMES, ROOT
 
-ALLOWED = {"boto3", "botocore", "postgres"} | sys.stdlib_module_names
+ALLOWED = {"boto3", "botocore", "figures", "layout", "postgres"} | sys.stdlib_module_names
 
 
 def sources():
@@ -66,8 +66,8 @@ class Sources(unittest.TestCase):
         for path, text in sources():
             for node in ast.walk(ast.parse(text)):
                 is_name = isinstance(node, ast.Constant) and isinstance(node.value, str)
-                # Words of DynamoDB and of an audit record.
-                is_name = is_name and node.value not in {"ALL_OLD", "TRANSACTION_PROCESSED"}
+                # Words of DynamoDB, of Cost Explorer and of an audit record.
+                is_name = is_name and node.value not in {"ALL_OLD", "RECORD_TYPE", "TRANSACTION_PROCESSED"}
                 if is_name and re.fullmatch("[A-Z]+(_[A-Z]+)+", node.value):
                     self.assertIn(f"`{node.value}`", readme, path)
 

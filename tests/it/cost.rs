@@ -17,6 +17,7 @@ use payctl_money::{Decimal, decimal, round};
 use serde_json::Value;
 
 use crate::cli_support::{Folder, Ran, ended};
+use crate::docs::expect_file;
 use crate::examples::dir_of;
 use crate::support::shipped_config;
 
@@ -370,6 +371,45 @@ fn the_steps_of_a_baseline_add_up() {
     assert!((saved - total).abs() <= d("0.06"), "{saved} {total}");
     let text = ended(&mut folder.payctl(line));
     assert!(text.out.contains("01-memory"), "{}", text.out);
+}
+
+/// The lines of docs/cost.md that let the report go out as a mail.
+#[test]
+fn the_documented_lines_for_mails_fit_the_shipped_config() {
+    let page = include_str!("../../docs/cost.md");
+    let block = |start: &str| {
+        let from = page.find(start).unwrap_or_else(|| panic!("docs/cost.md has no `{start}`"));
+        page[from..].split("```").next().expect("a block").to_owned()
+    };
+    let folder = Folder::shipped();
+    let section = "[functions.cost-report.environment]\n";
+    folder.edit("config/base.toml", section, &(section.to_owned() + &block("COST_MAIL_FROM = ")));
+    let list = "  { sid = \"Report\", ";
+    folder.edit("config/base.toml", list, &(block("  { sid = \"Mail\"") + list));
+    let specs = resources(&folder.path("config"), "dev");
+    let spec = |kind: &str| specs[&Address::new(kind, "cost-report")].to_string();
+    assert!(spec("lambda.function").contains("ada@example.com, finance@example.com"));
+    let role = spec("iam.role");
+    assert!(role.contains(":identity/example.com"), "{role}");
+    // IAM does not distinguish the case of these keys.
+    assert!(role.contains(r#""ses:fromaddress":["costs@example.com"]"#), "{role}");
+}
+
+/// The function of the example has this file in its package, and shows each saving from it.
+#[test]
+fn the_computed_savings_in_the_cost_report_are_up_to_date_as_the_docs_are() {
+    let folder = Folder::shipped();
+    let line = "cost --env dev --config-dir config/examples/cost-optimised --baseline config/examples/cost-optimised/before";
+    let mut cost = json_of(&folder.cost(line));
+    let mut of = |members: &[&str], from: &str| -> Value {
+        let object = cost.pointer_mut(from).expect("an object");
+        members.iter().map(|key| ((*key).to_owned(), object[*key].take())).collect()
+    };
+    let baseline = of(&["name", "steps", "total"], "/baseline");
+    let mut kept = of(&["currency", "prices_of", "region", "total_monthly"], "");
+    kept["baseline"] = baseline;
+    let text = serde_json::to_string_pretty(&kept).expect("JSON") + "\n";
+    expect_file("functions/cost_report/computed/cost-optimised-dev.json", &text);
 }
 
 /// A sum of products as it is written.

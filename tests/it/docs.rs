@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 mod config;
+mod fleet;
 mod full_example;
 mod kinds;
 mod pages;

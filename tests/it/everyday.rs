@@ -67,7 +67,7 @@ const CHANGES: &[Row] = &[
     // Functions and the API.
     ("add a function", Set("[functions.refunds]\nsource = \"../functions/processing\"\nruntime = \"python3.13\"\nrole = \"processing\"\nlog_retention_days = 7\nlog_key = \"main\""), "+2 ~3"),
     ("give a function more memory", Set("[functions.processing]\nmemory = 2048"), "+0 ~1"),
-    ("give a function more time", Set("[functions.cost-report]\ntimeout = 240"), "+0 ~1"),
+    ("give a function more time", Set("[functions.cost-report]\ntimeout = 360"), "+0 ~1"),
     ("give a function a variable", Set("[functions.processing.environment]\nLIMIT = \"100\""), "+0 ~1"),
     ("take a function to another runtime", Set("[functions.processing]\nruntime = \"python3.12\""), "+0 ~1"),
     ("keep the log of a function longer", Set("[functions.processing]\nlog_retention_days = 30"), "+0 ~1"),

@@ -269,7 +269,8 @@ fn with_payments(runner: Runner) -> Sandbox {
     api(&sandbox, "sns", "Subscribe", input);
     let variables = json!({
         "AUDIT_BUCKET": "audit", "ALERT_TOPIC_ARN": topic["TopicArn"], "LOGS_BUCKET": "audit",
-        "COST_TOPIC_ARN": topic["TopicArn"],
+        "COST_TOPIC_ARN": topic["TopicArn"], "PROJECT": "payment", "ENVIRONMENT_SUFFIX": "dev",
+        "COST_MAIL_FROM": "cost@example.com", "COST_MAIL_TO": "people@example.com",
     });
     with_shipped(&sandbox, "event_handler", variables.clone());
     with_shipped(&sandbox, "cost_report", variables);
@@ -340,11 +341,20 @@ async fn shipped_functions_work(runner: Runner) {
     let told: Value = serde_json::from_str(told[0]["Body"].as_str().unwrap()).unwrap();
     assert_eq!(
         (&told["Type"], &told["Subject"]),
-        (&json!("Notification"), &json!("Payment failed ()"))
+        (&json!("Notification"), &json!("Payment failed (dev)"))
     );
 
     let report = answer(&sandbox, "cost_report", json!({})).await;
     assert_eq!(report["total"]["change"], "0.00");
+    let why = report["recent"]["tags"]["reason"].as_str().unwrap();
+    assert!(why.starts_with("Not active as cost allocation tags: payctl:project"), "{why}");
+    assert_eq!(report["anomalies"], json!({ "found": [] }));
+    let told = messages(&sandbox, "told");
+    let mut told = told.iter().map(|one| one["Body"].as_str().unwrap());
+    let message = told.find(|body| body.contains("Cost report payment dev")).unwrap();
+    assert!(message.contains("With a chart: s3://audit/cost-reports/"), "{message}");
+    // The sandbox sends no mails, and the report says so.
+    assert!(message.contains("SES did not send the mail with the chart"), "{message}");
 }
 
 #[tokio::test]

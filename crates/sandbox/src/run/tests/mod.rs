@@ -87,12 +87,21 @@ fn with_versions(sandbox: &Sandbox, code_of: impl Fn(&str) -> String) {
     api(sandbox, "lambda", "CreateAlias", live);
 }
 
-/// A shipped function.
+/// A shipped function, with its time in the shipped config that gives it most.
 fn with_shipped(sandbox: &Sandbox, name: &str, variables: Value) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").join(name);
-    let code = std::fs::read_to_string(file.join("index.py")).unwrap();
-    let more = json!({ "Environment": { "Variables": variables } });
-    with_files(sandbox, name, &[("index.py", &code)], more);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions").join(name);
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "py") {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            files.push((name, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(name, code)| (name.as_str(), code.as_str())).collect();
+    let more = json!({ "Environment": { "Variables": variables }, "Timeout": 300 });
+    with_files(sandbox, name, &files, more);
 }
 
 /// Lets a service call a function.

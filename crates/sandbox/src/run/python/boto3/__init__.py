@@ -27,9 +27,11 @@ JSON = {
     "secretsmanager": ("secretsmanager", "1.1"),
     "sqs": ("AmazonSQS", "1.0"),
 }
+# Where SES takes mails. The sandbox sends none, and refuses them.
+MAILS = "/v2/email/outbound-emails"
 # What is known of each service.
 KNOWN = {
-    "ce": ["get_cost_and_usage"],
+    "ce": ["get_anomalies", "get_cost_and_usage", "list_cost_allocation_tags"],
     "dynamodb": [
         "delete_item", "get_item", "put_item", "query", "scan", "transact_write_items", "update_item"
     ],
@@ -38,6 +40,7 @@ KNOWN = {
     "secretsmanager": [
         "describe_secret", "get_secret_value", "put_secret_value", "update_secret_version_stage"
     ],
+    "sesv2": ["send_email"],
     "sns": ["publish"],
     "sqs": ["send_message"],
 }  # fmt: skip
@@ -104,11 +107,14 @@ class Client:
             if status >= 300:
                 raise self._error(operation, status, *of_xml(body))
             return {"MessageId": text_in(body, "MessageId")}
-        target, version = JSON[self._service]
         body = json.dumps(encoded(given)).encode()
-        headers = {"X-Amz-Target": f"{target}.{operation}"}
-        kind = f"application/x-amz-json-{version}"
-        status, _, body = self._send("POST", "/", kind, body, headers)
+        if self._service == "sesv2":
+            status, _, body = self._send("POST", MAILS, "application/json", body)
+        else:
+            target, version = JSON[self._service]
+            headers = {"X-Amz-Target": f"{target}.{operation}"}
+            kind = f"application/x-amz-json-{version}"
+            status, _, body = self._send("POST", "/", kind, body, headers)
         answer = json.loads(body or b"{}")
         if status >= 300:
             code = answer.pop("__type", "Unknown").rsplit("#")[-1]
