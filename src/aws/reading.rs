@@ -142,7 +142,9 @@ mod tests {
         assert_eq!(aws.meter.total(), 2, "an answer that was there is not a call");
         ask().await.expect("an answer");
         aws.kms.list_aliases().limit(7).send().await.expect("another question");
-        aws.kms.create_key().send().await.expect_err("a write has no such answer");
-        assert_eq!(sent.load(Ordering::Relaxed), 4);
+        for _ in 0..2 {
+            aws.kms.create_key().send().await.expect("a write is sent each time");
+        }
+        assert_eq!(sent.load(Ordering::Relaxed), 5);
     }
 }

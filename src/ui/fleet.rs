@@ -160,11 +160,11 @@ mod tests {
         ];
         let effort = Effort { calls: 61, elapsed: Duration::from_millis(1200) };
         insta::assert_snapshot!(text(&rows, effort), @r"
-        environment  create  change  replace  delete  state                      cost a month
-        dev          0       0       0        0       no changes                 +0.00
-        pr-7         1       2       0        3       changes, 1 kind not read   +1.00
-        pr-8         -       -       -        -       failed                     -
-        pr-9         -       -       -        -       not in the config          -
+        environment  create  change  replace  delete  state                     cost a month
+        dev          0       0       0        0       no changes                +0.00
+        pr-7         1       2       0        3       changes, 1 kind not read  +1.00
+        pr-8         -       -       -        -       failed                    -
+        pr-9         -       -       -        -       not in the config         -
         4 environments: 1 with changes, 1 failed. 61 API calls in 1.2 s.
         ");
     }
