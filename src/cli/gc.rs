@@ -13,6 +13,7 @@ use super::session::Session;
 use super::{Context, env, exit, session, sweep};
 use crate::ui::environments::{self, Row, State};
 use crate::ui::style::count;
+use payctl_engine::model::error::ErrorClass;
 use payctl_engine::model::live::Tags;
 use payctl_engine::plan::Purpose;
 
@@ -39,11 +40,20 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let all = env::rows(&aws, now).await?;
     let living = all.iter().map(|row| (row.project.clone(), row.env.clone())).collect();
     let expired: Vec<Row> = all.into_iter().filter(|row| row.state == State::Expired).collect();
-    let late = sweep::find(&aws, &living).await.unwrap_or_else(|error| {
-        // Expired environments go all the same.
-        cx.complain(&error);
-        BTreeSet::new()
-    });
+    let late = match sweep::find(&aws, &living).await {
+        Ok(late) => late,
+        // An endpoint without the table keeps nothing of the sort.
+        Err(error) if error.class == ErrorClass::Unsupported => BTreeSet::new(),
+        Err(error) if error.ends_everything() => {
+            return Err(CliError::cloud("look for what came back after a destroy", &error));
+        }
+        Err(error) => {
+            cx.note(format_args!(
+                "warning: payctl could not look for what came back after a destroy: {error}"
+            ));
+            BTreeSet::new()
+        }
+    };
     show(cx, &expired, &late, now)?;
     if args.dry_run {
         session::explain_calls(cx, &aws);

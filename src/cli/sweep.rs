@@ -19,6 +19,7 @@ use crate::ui::style::count;
 use payctl_engine::apply::Report;
 use payctl_engine::event::Verb;
 use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::Phase;
 use payctl_engine::plan::Purpose;
 
@@ -39,9 +40,8 @@ pub(super) struct Leftover {
 pub(super) async fn find(
     aws: &Aws,
     living: &BTreeSet<(String, String)>,
-) -> Result<BTreeSet<Leftover>, CliError> {
-    let failed = |error| CliError::cloud("look for what came back after a destroy", &error);
-    let all = destroyed::all(aws, SystemTime::now()).await.map_err(failed)?;
+) -> Result<BTreeSet<Leftover>, OpError> {
+    let all = destroyed::all(aws, SystemTime::now()).await?;
     let gone = |one: &Destroyed| !living.contains(&(one.project.clone(), one.env.clone()));
     let known: BTreeSet<Leftover> =
         all.into_iter().filter(gone).flat_map(|one| names_of(aws, one)).collect();
@@ -49,7 +49,7 @@ pub(super) async fn find(
     for late in LATE {
         let of_kind = known.iter().filter(|one| one.address.kind == late.kind);
         let names = of_kind.map(|one| one.name.clone()).collect();
-        let back = (late.find)(aws, &names).await.map_err(failed)?;
+        let back = (late.find)(aws, &names).await?;
         let is_back = |one: &&Leftover| one.address.kind == late.kind && back.contains(&one.name);
         found.extend(known.iter().filter(is_back).cloned());
     }
