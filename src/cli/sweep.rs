@@ -56,15 +56,15 @@ pub(super) async fn find(
     Ok(found)
 }
 
-/// The names of a destroyed environment that hold its own name.
+/// The names of a destroyed environment that hold its own name. What comes back has its name for an id.
 fn names_of(aws: &Aws, Destroyed { project, env, names }: Destroyed) -> Vec<Leftover> {
     let scope = aws.of(&project, &env).scope;
-    let own = names.into_iter().filter(|name| scope.in_name(&name.name));
+    let own = names.into_iter().filter(|name| scope.in_name(&name.id));
     let leftover = |name: destroyed::Name| Leftover {
         project: project.clone(),
         env: env.clone(),
         address: name.address,
-        name: name.name,
+        name: name.id,
     };
     own.map(leftover).collect()
 }
