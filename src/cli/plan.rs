@@ -83,7 +83,7 @@ fn pattern(cx: &Context, args: &Args) -> Result<Option<String>, CliError> {
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if let Some(pattern) = pattern(cx, args)? {
-        return fleet::plan(cx, &pattern, args.detailed_exitcode).await;
+        return Box::pin(fleet::plan(cx, &pattern, args.detailed_exitcode)).await;
     }
     let session = Session::open(cx, &cx.env()?).await?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
