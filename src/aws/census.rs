@@ -14,6 +14,7 @@ use super::kinds::{CLAIMS, HOLDERS, INDEXES};
 use super::leftovers::Holder;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{TAG_ADDRESS, TAG_BORROWS, TAG_ENV, TAG_PROJECT, TAG_REGION};
 
 /// One object, as an index knows it.
@@ -28,9 +29,14 @@ pub struct Indexed {
 /// A list of the objects of all environments of which the tagging API knows nothing.
 #[derive(Clone, Copy)]
 pub struct Index {
+    /// What asking needs.
+    pub permits: &'static [Permit],
     /// Asks for the list.
     pub ask: for<'a> fn(&'a Aws) -> Asked<'a>,
 }
+
+/// The IAM actions that a list of all environments needs, beside those of the indexes and the holders.
+pub const ACTIONS: &[&str] = &["sts:GetCallerIdentity", "tag:GetResources"];
 
 /// The answer of an index.
 pub type Asked<'a> = BoxFuture<'a, Result<Vec<Indexed>, OpError>>;
@@ -41,7 +47,7 @@ pub type Identity = (String, String);
 /// The objects of all environments of the account in this region.
 pub async fn environments(aws: &Aws) -> Result<BTreeMap<Identity, Vec<Indexed>>, OpError> {
     let others = try_join_all(INDEXES.iter().map(|index| (index.ask)(aws)));
-    let (tagged, others) = try_join(tagged(aws, vec![has(TAG_ENV)]), others).await?;
+    let (tagged, others) = try_join(listed_of_all(aws), others).await?;
     let mut environments: BTreeMap<Identity, Vec<Indexed>> = BTreeMap::new();
     for one in tagged.into_iter().chain(others.into_iter().flatten()) {
         let own = [TAG_PROJECT, TAG_ENV].map(|key| one.tags.get(key).cloned());
@@ -51,6 +57,11 @@ pub async fn environments(aws: &Aws) -> Result<BTreeMap<Identity, Vec<Indexed>>,
         }
     }
     without_held(aws, environments).await
+}
+
+/// What the tagging API lists of all environments.
+pub(super) async fn listed_of_all(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
+    tagged(aws, vec![has(TAG_ENV)]).await
 }
 
 /// How many objects payctl asks for, to tell an environment from what AWS holds of a destroyed one.

@@ -25,6 +25,7 @@ use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
+use super::reading::Reading;
 use super::web::Web;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
@@ -47,6 +48,8 @@ pub struct Connection {
     pub keys: Option<(String, String)>,
     /// Another transport instead of the network.
     pub transport: Option<SharedHttpClient>,
+    /// The reading that the answers are part of, if several environments share one.
+    pub reading: Option<Reading>,
 }
 
 /// The clients of one environment.
@@ -62,6 +65,8 @@ pub struct Aws {
     pub packages: Packages,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
+    /// Whether several environments share the answers: then lists ask for the objects of all of them.
+    pub(crate) is_shared: bool,
     /// The way to hosts that are no endpoints of services.
     pub(super) web: Web,
     /// Whether payctl calls the FIPS or dual-stack endpoints of AWS, which not every service has.
@@ -94,6 +99,7 @@ pub struct Aws {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) secretsmanager: aws_sdk_secretsmanager::Client,
+    pub(crate) servicequotas: aws_sdk_servicequotas::Client,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
@@ -101,23 +107,43 @@ pub struct Aws {
 }
 
 macro_rules! client {
-    ($service:ident, $config:expr, $meter:expr $(, $setting:ident($value:expr))?) => {
-        client!($service, $config, $meter, alone &[] $(, $setting($value))?)
+    ($service:ident, $config:expr, $wires:expr $(, $setting:ident($value:expr))?) => {
+        client!($service, $config, $wires, alone &[] $(, $setting($value))?)
     };
-    ($service:ident, $config:expr, $meter:expr, alone $alone:expr $(, $setting:ident($value:expr))?) => {{
+    ($service:ident, $config:expr, $wires:expr, alone $alone:expr $(, $setting:ident($value:expr))?) => {{
         let transport = $config.http_client().expect("`load` gives a transport");
         // The SDK retries only throttled calls here, so it never needs to run out of retries.
         let budget = RetryPartition::custom(stringify!($service));
         $service::Client::from_conf(
             $service::config::Builder::from($config)
-                .http_client(Pace::new($alone).client(transport))
+                .http_client($wires.client($alone, transport))
                 .retry_classifier(OnlyThrottling)
                 .retry_partition(budget.token_bucket(TokenBucket::unlimited()).build())
-                .interceptor($meter.clone())
+                .interceptor(Purpose)
                 $(.$setting($value))?
                 .build(),
         )
     }};
+}
+
+/// What lies between the clients of all services and the transport.
+struct Wires {
+    meter: Meter,
+    reading: Option<Reading>,
+}
+
+impl Wires {
+    fn client(
+        &self,
+        alone: &'static [&'static str],
+        transport: SharedHttpClient,
+    ) -> SharedHttpClient {
+        let paced = Pace::new(alone, self.meter.clone()).client(transport);
+        match &self.reading {
+            Some(reading) => reading.client(paced),
+            None => paced,
+        }
+    }
 }
 
 /// The time of tokio's clock, which a test may pause: waiting and measuring must use the same
@@ -190,7 +216,7 @@ impl Aws {
                            AWS_REGION";
             OpError::new("connect", ErrorClass::Invalid, "NoRegion", message)
         })?;
-        let meter = Meter::default();
+        let wires = Wires { meter: Meter::default(), reading: connection.reading.clone() };
         let scope = Scope {
             project: project.to_owned(),
             env: env.to_owned(),
@@ -205,38 +231,40 @@ impl Aws {
             caller: String::new(),
             packages: Packages::default(),
             is_elsewhere,
+            is_shared: connection.reading.is_some(),
             web: Web::new(&config, connection),
             is_special,
             managed_keys: Arc::default(),
             record_changes: Arc::default(),
-            acm: client!(aws_sdk_acm, &config, meter),
-            apigateway: client!(aws_sdk_apigateway, &config, meter, alone apigateway::rates::RATES.alone),
-            apigatewayv2: client!(aws_sdk_apigatewayv2, &config, meter, alone apigateway::rates::RATES.alone),
-            applicationautoscaling: client!(aws_sdk_applicationautoscaling, &config, meter),
-            autoscaling: client!(aws_sdk_autoscaling, &config, meter),
-            cloudwatch: client!(aws_sdk_cloudwatch, &config, meter, alone cloudwatch::rates::RATES.alone),
-            costexplorer: client!(aws_sdk_costexplorer, &config, meter),
-            ecs: client!(aws_sdk_ecs, &config, meter),
-            elasticloadbalancingv2: client!(aws_sdk_elasticloadbalancingv2, &config, meter),
-            eventbridge: client!(aws_sdk_eventbridge, &config, meter),
-            guardduty: client!(aws_sdk_guardduty, &config, meter),
-            lambda: client!(aws_sdk_lambda, &config, meter),
-            rds: client!(aws_sdk_rds, &config, meter),
-            resourcegroupstagging: client!(aws_sdk_resourcegroupstagging, &config, meter),
-            route53: client!(aws_sdk_route53, &config, meter, alone route53::rates::RATES.alone),
-            wafv2: client!(aws_sdk_wafv2, &config, meter),
-            ec2: client!(aws_sdk_ec2, &config, meter),
-            iam: client!(aws_sdk_iam, &config, meter),
-            kms: client!(aws_sdk_kms, &config, meter),
-            cloudwatchlogs: client!(aws_sdk_cloudwatchlogs, &config, meter),
-            dynamodb: client!(aws_sdk_dynamodb, &config, meter),
-            secretsmanager: client!(aws_sdk_secretsmanager, &config, meter),
-            sns: client!(aws_sdk_sns, &config, meter),
-            sqs: client!(aws_sdk_sqs, &config, meter),
-            ssm: client!(aws_sdk_ssm, &config, meter),
-            sts: client!(aws_sdk_sts, &config, meter),
-            s3: client!(aws_sdk_s3, &config, meter, force_path_style(is_elsewhere)),
-            meter,
+            acm: client!(aws_sdk_acm, &config, wires),
+            apigateway: client!(aws_sdk_apigateway, &config, wires, alone apigateway::rates::RATES.alone),
+            apigatewayv2: client!(aws_sdk_apigatewayv2, &config, wires, alone apigateway::rates::RATES.alone),
+            applicationautoscaling: client!(aws_sdk_applicationautoscaling, &config, wires),
+            autoscaling: client!(aws_sdk_autoscaling, &config, wires),
+            cloudwatch: client!(aws_sdk_cloudwatch, &config, wires, alone cloudwatch::rates::RATES.alone),
+            costexplorer: client!(aws_sdk_costexplorer, &config, wires),
+            ecs: client!(aws_sdk_ecs, &config, wires),
+            elasticloadbalancingv2: client!(aws_sdk_elasticloadbalancingv2, &config, wires),
+            eventbridge: client!(aws_sdk_eventbridge, &config, wires),
+            guardduty: client!(aws_sdk_guardduty, &config, wires),
+            lambda: client!(aws_sdk_lambda, &config, wires),
+            rds: client!(aws_sdk_rds, &config, wires),
+            resourcegroupstagging: client!(aws_sdk_resourcegroupstagging, &config, wires),
+            route53: client!(aws_sdk_route53, &config, wires, alone route53::rates::RATES.alone),
+            wafv2: client!(aws_sdk_wafv2, &config, wires),
+            ec2: client!(aws_sdk_ec2, &config, wires),
+            iam: client!(aws_sdk_iam, &config, wires),
+            kms: client!(aws_sdk_kms, &config, wires),
+            cloudwatchlogs: client!(aws_sdk_cloudwatchlogs, &config, wires),
+            dynamodb: client!(aws_sdk_dynamodb, &config, wires),
+            secretsmanager: client!(aws_sdk_secretsmanager, &config, wires),
+            servicequotas: client!(aws_sdk_servicequotas, &config, wires),
+            sns: client!(aws_sdk_sns, &config, wires),
+            sqs: client!(aws_sdk_sqs, &config, wires),
+            ssm: client!(aws_sdk_ssm, &config, wires),
+            sts: client!(aws_sdk_sts, &config, wires),
+            s3: client!(aws_sdk_s3, &config, wires, force_path_style(is_elsewhere)),
+            meter: wires.meter,
         })
     }
 }
@@ -320,7 +348,7 @@ async fn load(connection: &Connection) -> Result<SdkConfig, OpError> {
     Ok(config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build())
 }
 
-/// Counts calls by operation, and tells the transport the purpose of each.
+/// Counts calls by operation.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(Arc<Mutex<BTreeMap<String, usize>>>);
 
@@ -334,12 +362,24 @@ impl Meter {
     pub fn counts(&self) -> BTreeMap<String, usize> {
         self.0.lock().map(|counts| counts.clone()).unwrap_or_default()
     }
+
+    /// Counts a request that is about to be sent.
+    pub(super) fn count(&self, Operation { service, name }: &Operation) {
+        tracing::debug!(service, operation = name, "calls");
+        if let Ok(mut counts) = self.0.lock() {
+            *counts.entry(format!("{service}.{name}")).or_default() += 1;
+        }
+    }
 }
 
+/// Tells the transport the purpose of each request.
+#[derive(Debug)]
+struct Purpose;
+
 #[dyn_dispatch_hint]
-impl Intercept for Meter {
+impl Intercept for Purpose {
     fn name(&self) -> &'static str {
-        "payctl meter"
+        "payctl purpose"
     }
 
     fn modify_before_transmit(
@@ -349,11 +389,8 @@ impl Intercept for Meter {
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some(call) = bag.load::<Metadata>() else { return Ok(()) };
-        tracing::debug!(service = call.service(), operation = call.name(), "calls");
-        cx.request_mut().add_extension(Operation(call.name().to_owned()));
-        if let Ok(mut counts) = self.0.lock() {
-            *counts.entry(format!("{}.{}", call.service(), call.name())).or_default() += 1;
-        }
+        let (service, name) = (call.service().to_owned(), call.name().to_owned());
+        cx.request_mut().add_extension(Operation { service, name });
         Ok(())
     }
 }

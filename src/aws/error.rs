@@ -163,7 +163,7 @@ pub(crate) fn listed(name: &'static str, code: &str, message: impl Into<String>)
 }
 
 /// The error of credentials for an account that the config does not allow.
-pub(super) fn other_account(account: &str, allowed: &str) -> OpError {
+pub(crate) fn other_account(account: &str, allowed: &str) -> OpError {
     let message = format!("the credentials are for account {account}, the config allows {allowed}");
     OpError::new("GetCallerIdentity", ErrorClass::Invalid, OTHER_ACCOUNT, message)
 }

@@ -23,15 +23,15 @@ use payctl_engine::model::permit::Permit;
 pub const TABLE: &str = "payctl-leases";
 
 /// The partition key: project and environment.
-const KEY: &str = "environment";
+pub(super) const KEY: &str = "environment";
 /// The sort key: [`LEASE`], or a run.
-const ENTRY: &str = "entry";
+pub(super) const ENTRY: &str = "entry";
 /// The entry of the lease.
 const LEASE: &str = "lease";
 /// What the entries of runs begin with; the time follows, so that they sort by it.
 const RUN: &str = "run#";
-/// The attribute by which DynamoDB deletes runs.
-const EXPIRES: &str = "expires";
+/// The attribute by which DynamoDB deletes runs and the names of what was destroyed.
+pub(super) const EXPIRES: &str = "expires";
 /// How long a run is kept.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// What an apply, a destroy and a shift need to hold a lease and to keep a record of the run.
@@ -58,19 +58,19 @@ pub struct Leases<'a> {
 
 type Item = HashMap<String, AttributeValue>;
 
-fn text(value: impl Into<String>) -> AttributeValue {
+pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: u64) -> AttributeValue {
+pub(super) fn number(value: u64) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-fn as_text(item: &Item, name: &str) -> Option<String> {
+pub(super) fn as_text(item: &Item, name: &str) -> Option<String> {
     item.get(name)?.as_s().ok().cloned()
 }
 
-fn as_number(item: &Item, name: &str) -> Option<u64> {
+pub(super) fn as_number(item: &Item, name: &str) -> Option<u64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 

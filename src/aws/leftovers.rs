@@ -27,6 +27,8 @@ use payctl_engine::survey::Snapshot;
 pub struct Holder {
     /// The kind.
     pub kind: &'static str,
+    /// What asking needs.
+    pub permits: &'static [Permit],
     /// Asks until when AWS holds one of them, by its id or its ARN.
     pub ask: for<'a> fn(&'a Aws, &'a str) -> Asked<'a>,
 }
@@ -40,6 +42,22 @@ pub struct Probe {
     pub of_kinds: bool,
     /// Asks whether the object of an ARN exists.
     pub ask: for<'a> fn(&'a Aws, &'a str) -> BoxFuture<'a, Result<bool, OpError>>,
+}
+
+/// Objects of a kind that services create again by themselves after they were deleted.
+#[derive(Clone, Copy)]
+pub struct Late {
+    /// The kind.
+    pub kind: &'static str,
+    /// What finding and deleting them needs.
+    pub permits: &'static [Permit],
+    /// Finds those of the names that exist again without any tag.
+    pub find: for<'a> fn(
+        &'a Aws,
+        &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<BTreeSet<String>, OpError>>,
+    /// Deletes one of them. Already gone is success.
+    pub delete: for<'a> fn(&'a Aws, &'a str) -> BoxFuture<'a, Result<(), OpError>>,
 }
 
 /// What the search in the index needs beside the reads of the kinds.
@@ -237,7 +255,7 @@ pub fn is_same(arn: &str, live: &Live) -> bool {
 
 /// Whether an ARN is of one of these types: `sqs`, or `ec2:vpc` for the first word of the resource. A
 /// type after a slash follows an id: `apigateway:restapis/stages`.
-fn is_of_type(arn: &str, types: &[&str]) -> bool {
+pub(super) fn is_of_type(arn: &str, types: &[&str]) -> bool {
     let mut parts = arn.splitn(6, ':').skip(2);
     let (Some(service), Some(rest)) = (parts.next(), parts.nth(2)) else { return false };
     let words: Vec<&str> = rest.trim_start_matches('/').split(['/', ':']).collect();

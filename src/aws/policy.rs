@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::census;
 use super::facts;
-use super::kinds::KINDS;
+use super::kinds::{HOLDERS, INDEXES, KINDS, LATE};
 use super::traffic;
 use super::{leases, leftovers};
 use payctl_engine::model::permit::{Only, Permit, When};
@@ -27,6 +28,10 @@ pub enum Task {
     Destroy,
     /// Move its traffic.
     Shift,
+    /// Find environments whose time has passed, and delete them; sweep what was written late.
+    Gc,
+    /// List all environments of the account.
+    EnvList,
 }
 
 impl Task {
@@ -35,7 +40,8 @@ impl Task {
             Self::Plan | Self::Shift => when == When::Look,
             Self::Check => matches!(when, When::Look | When::Check),
             Self::Apply => when != When::Check,
-            Self::Destroy => matches!(when, When::Look | When::Watch | When::Delete),
+            Self::Destroy | Self::Gc => matches!(when, When::Look | When::Watch | When::Delete),
+            Self::EnvList => false,
         }
     }
 }
@@ -147,12 +153,26 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
             entry.1.extend(shapes.flat_map(|shape| resources(scope, names, own, shape)));
         }
     };
-    grant("", &Permit::look(facts::ACTIONS, &["*"]));
+    if task == Task::EnvList {
+        grant("", &Permit::look(census::ACTIONS, &["*"]));
+    } else {
+        grant("", &Permit::look(facts::ACTIONS, &["*"]));
+    }
+    if matches!(task, Task::EnvList | Task::Gc) {
+        let indexes = INDEXES.iter().flat_map(|index| index.permits);
+        let holders = HOLDERS.iter().flat_map(|holder| holder.permits);
+        indexes.chain(holders).for_each(|permit| grant("", permit));
+    }
+    if task == Task::Gc {
+        for late in LATE {
+            late.permits.iter().for_each(|permit| grant(late.kind, permit));
+        }
+    }
     // A shift leaves no record.
-    if task != Task::Shift {
+    if !matches!(task, Task::Shift | Task::EnvList) {
         leases::LOOKS.iter().for_each(|permit| grant("", permit));
     }
-    if matches!(task, Task::Apply | Task::Destroy | Task::Shift) {
+    if matches!(task, Task::Apply | Task::Destroy | Task::Gc | Task::Shift) {
         leases::PERMITS.iter().for_each(|permit| grant("", permit));
     }
     // After a destroy, also by an apply of a saved plan.
@@ -163,7 +183,8 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
     for meta in KINDS.iter().map(|kind| kind.meta()) {
         let wanted = names.contains_key(meta.kind);
         // A shift reads only what it moves and what its probe refers to.
-        let looks = |permit: &Permit| permit.when == When::Look && task != Task::Shift;
+        let is_whole = !matches!(task, Task::Shift | Task::EnvList);
+        let looks = |permit: &Permit| permit.when == When::Look && is_whole;
         let needed = |permit: &&Permit| task.needs(permit.when) && (wanted || looks(permit));
         meta.permits.iter().filter(needed).for_each(|permit| grant(meta.kind, permit));
     }
@@ -251,8 +272,8 @@ fn resources(scope: &Scope, names: &Names, own: &str, shape: &str) -> BTreeSet<S
     found.iter().map(joined).collect()
 }
 
-/// Whether a pattern matches everything that another matches.
-fn covers(pattern: &str, other: &str) -> bool {
+/// Whether a pattern matches everything that another matches, or a name.
+pub fn covers(pattern: &str, other: &str) -> bool {
     let mut rest = other;
     let mut parts = pattern.split('*');
     let Some(tail) = rest.strip_prefix(parts.next().unwrap_or_default()) else { return false };

@@ -136,7 +136,7 @@ pub enum Finding {
         /// Why.
         because: String,
         /// The hint.
-        hint: &'static str,
+        hint: String,
     },
 }
 

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
 
+use super::census;
 use super::clients::{Aws, soon};
+use super::leftovers::is_of_type;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
@@ -48,6 +50,9 @@ pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
 }
 
 async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
+    if aws.is_shared {
+        return from_census(aws).await;
+    }
     let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = aws
         .resourcegroupstagging
@@ -72,4 +77,18 @@ async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
         }
     }
     all
+}
+
+/// The same from the list of all environments, which is one question for all of them.
+async fn from_census(aws: &Aws) -> BTreeMap<String, Tags> {
+    let listed = census::listed_of_all(aws).await.unwrap_or_else(|error| {
+        tracing::debug!(?error, "no tags of everything: each service is asked");
+        Vec::new()
+    });
+    let own = [(TAG_PROJECT, &aws.scope.project), (TAG_ENV, &aws.scope.env)];
+    let ours = listed.into_iter().filter(|one| {
+        own.iter().all(|(key, value)| one.tags.get(*key) == Some(*value))
+            && is_of_type(&one.arn, TYPES)
+    });
+    ours.map(|one| (one.arn, one.tags)).collect()
 }

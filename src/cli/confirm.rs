@@ -64,6 +64,11 @@ pub(super) async fn confirm(
             (format!("This cannot be undone. Type the environment's name, {env}, to go on: "), env)
         }
     };
+    ask(screen, question, word).await
+}
+
+/// Asks a question, to which only one word is consent.
+pub(super) async fn ask(screen: Screen, question: String, word: &str) -> Result<(), CliError> {
     // On a thread of its own, so that a signal ends the command while it waits for the answer.
     let answer = tokio::task::spawn_blocking(move || screen.ask(&question)).await;
     if answer.map_err(std::io::Error::from)?? == word {

@@ -1,5 +1,8 @@
 //! `payctl destroy`.
 
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
 use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
@@ -7,7 +10,7 @@ use super::expiry::Renewal;
 use super::lease::{self, Hold};
 use super::session::{self, Session};
 use super::{Context, lenders};
-use crate::aws::census;
+use crate::aws::{census, destroyed};
 use crate::config;
 use payctl_engine::plan::Purpose;
 use payctl_engine::survey::Snapshot;
@@ -31,7 +34,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let session = open(cx, args).await?;
+    let session = open(cx, args.project.as_deref(), false).await?;
     check_destroyable(&session.blueprint)?;
     let work = async |hold: &Hold<'_>| change(cx, args, &session, hold).await;
     lease::under(cx, &session, &args.lease, "destroy", work).await
@@ -65,20 +68,30 @@ pub(super) async fn carry_out(
     execute(cx, session, &plan, &Renewal::default(), consent, hold).await
 }
 
-/// The environment of the config; without a config for it, the one that tags name.
-async fn open(cx: &Context, args: &Args) -> Result<Session, CliError> {
+/// The environment of the config; without a config for it, the one that tags name, or that was destroyed
+/// of late.
+pub(super) async fn open(
+    cx: &Context,
+    project: Option<&str>,
+    may_be_gone: bool,
+) -> Result<Session, CliError> {
     let (env, dir) = (cx.env()?, &cx.global.config_dir);
     let is_unknown = !dir.exists() || config::has(dir, &env).is_ok_and(|has| !has);
     if !is_unknown {
         return Session::open_for(cx, &env, Purpose::Destroy).await;
     }
     let aws = session::account(cx).await?;
-    let project = match &args.project {
-        Some(project) => project.clone(),
+    let project = match project {
+        Some(project) => project.to_owned(),
         None => {
-            let found = census::environments(&aws).await;
-            let found = found.map_err(|error| CliError::cloud("list the environments", &error))?;
-            let projects = found.into_keys().filter(|(_, name)| *name == env);
+            let failed = |error| CliError::cloud("list the environments", &error);
+            let mut found: BTreeSet<_> =
+                census::environments(&aws).await.map_err(failed)?.into_keys().collect();
+            if may_be_gone {
+                let gone = destroyed::all(&aws, SystemTime::now()).await.map_err(failed)?;
+                found.extend(gone.into_iter().map(|one| (one.project, one.env)));
+            }
+            let projects = found.into_iter().filter(|(_, name)| *name == env);
             only(&env, projects.map(|(project, _)| project).collect(), &aws.scope.region)?
         }
     };

@@ -25,9 +25,14 @@ pub(super) fn choose(
     variable: impl Fn(&str) -> Option<String>,
     config_dir: &Path,
 ) -> Result<String, CliError> {
-    let named = flag.map(str::to_owned).or_else(|| variable("PAYCTL_ENV"));
-    if let Some(named) = named.filter(|name| !name.is_empty()) {
-        return Ok(fitting(named, config_dir));
+    match named(flag, &variable) {
+        Some(pattern) if is_pattern(&pattern) => {
+            let title = format!("`{pattern}` names several environments");
+            return Err(CliError::new(ErrorKind::User, title)
+                .hinted("name one environment: only payctl plan takes a pattern"));
+        }
+        Some(named) => return Ok(fitting(named, config_dir)),
+        None => {}
     }
     if let Some(number) = pull_request(variable) {
         return Ok(format!("pr-{number}"));
@@ -40,6 +45,20 @@ pub(super) fn choose(
             .hinted(format!("choose one with --env or PAYCTL_ENV, for example --env {first}"))
             .hinted(format!("found in {}: {}", config_dir.display(), names.join(", "))),
     })
+}
+
+/// What the caller wrote: `--env`, else `PAYCTL_ENV`.
+pub(super) fn named(
+    flag: Option<&str>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let named = flag.map(str::to_owned).or_else(|| variable("PAYCTL_ENV"));
+    named.filter(|name| !name.is_empty())
+}
+
+/// Whether a name stands for every environment that fits: `pr-*`.
+pub(super) fn is_pattern(name: &str) -> bool {
+    name.contains('*')
 }
 
 /// The name as it is, or a valid one made of it: a pipeline may pass the name of a branch. A name that
@@ -111,6 +130,12 @@ mod tests {
         assert_ne!(name, chosen("pr-feature/pay_now"));
         assert_eq!(chosen("pr-feature"), "pr-feature");
         assert_eq!(chosen("Prod"), "Prod", "no template takes it");
+    }
+
+    #[test]
+    fn a_pattern_is_never_made_a_name() {
+        let error = chosen(Some("pr-*"), &[]).unwrap_err();
+        assert_eq!(error.source.unwrap().title, "`pr-*` names several environments");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::forecast::Forecast;
 use super::lease::Hold;
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, Stage, cost, exit, receipt, restores};
+use super::{Context, Stage, cost, exit, receipt, restores, sweep};
 use crate::aws::denied;
 use crate::ui::live::Expected;
 use crate::ui::plan::View;
@@ -57,6 +57,9 @@ pub(super) async fn execute(
         hold.record(&Report::default());
         plan.outputs.clone()
     } else {
+        if plan.purpose == Purpose::Destroy {
+            sweep::remember(cx, session, plan, hold).await;
+        }
         cx.stage.set(Stage::Changing);
         let Forecast { memory, estimate, .. } = &forecast;
         let expected = match memory.is_measure() {

@@ -5,21 +5,26 @@ use std::time::SystemTime;
 use serde_json::json;
 
 use super::error::CliError;
-use super::session::Session;
-use super::{Context, exit};
+use super::{Context, destroy, exit};
 use crate::aws::leases::Leases;
 use crate::ui::history;
 
 /// Show who applied and destroyed the environment, when, and what that changed
+///
+/// An environment that the config does not have is found by its tags, or by what payctl kept of its
+/// destroy.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// At most so many runs
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: u16,
+    /// The project, without a config: only if several have an environment of this name
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let session = Session::open(cx, &cx.env()?).await?;
+    let session = destroy::open(cx, args.project.as_deref(), true).await?;
     let leases = Leases::new(session.provider.aws());
     let runs = leases.runs(usize::from(args.limit), SystemTime::now()).await;
     let runs = runs.map_err(|error| CliError::cloud("read the history", &error))?;

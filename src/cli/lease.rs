@@ -186,7 +186,7 @@ pub(super) async fn under(
         // The record first takes the token of the lease that is given back.
         _ = join(recording, lease.release()) => {}
         () = sleep(patience) => {}
-        () = signals.next() => {}
+        () = signals.next() => cx.is_stopped.set(true),
     }
     cx.is_leased.set(false);
     ended

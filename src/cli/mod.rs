@@ -3,7 +3,7 @@
 //! A command consists of its `Args`, whose doc comments are the help text, and a `run`. Its results
 //! are data for `ui`; its changes go through `engine`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +34,7 @@ mod execute;
 pub mod exit;
 mod expiry;
 mod explain;
+mod fleet;
 mod forecast;
 mod gc;
 mod graph;
@@ -56,6 +57,7 @@ mod session;
 mod shift;
 mod signals;
 mod status;
+mod sweep;
 mod validate;
 
 /// Creates, changes and deletes payment infrastructure on AWS. It has no state file: the live cloud
@@ -201,6 +203,11 @@ struct Context {
     /// Whether a lease has to be given back before the process ends: signals then belong to the code
     /// that does so.
     is_leased: Cell<bool>,
+    /// Whether a signal came while a lease was given back: whoever works on several environments begins no
+    /// other one.
+    is_stopped: Cell<bool>,
+    /// What a command that works on several environments has done, and what is left.
+    so_far: RefCell<Option<String>>,
 }
 
 /// The stage of a command; it decides what a signal does.
@@ -223,8 +230,14 @@ pub fn run() -> ExitCode {
     let Cli { global, command } = cli;
     trace(global.verbose);
     let screen = Screen::open(global.json, global.no_color);
-    let cx =
-        Context { global, screen, stage: Cell::new(Stage::Looking), is_leased: Cell::new(false) };
+    let cx = Context {
+        global,
+        screen,
+        stage: Cell::new(Stage::Looking),
+        is_leased: Cell::new(false),
+        is_stopped: Cell::new(false),
+        so_far: RefCell::default(),
+    };
     match dispatch(&command, &cx) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
@@ -298,16 +311,22 @@ async fn ended_by_signals(
         if !are_mine() {
             continue;
         }
-        let title = match cx.stage.get() {
-            Stage::Looking => "stopped; nothing was changed",
-            Stage::Changing => continue,
-            Stage::Changed => "stopped while reading the result; all changes were made",
+        let so_far = cx.so_far.borrow().clone();
+        let title = match (cx.stage.get(), &so_far) {
+            (Stage::Looking, _) => "stopped; nothing was changed",
+            (Stage::Changing, _) => continue,
+            (Stage::Changed, None) => "stopped while reading the result; all changes were made",
+            (Stage::Changed, Some(_)) => "stopped; what was begun is complete",
         };
         if cx.screen.redraws {
             // The terminal shows ^C at the end of a line.
             cx.note("");
         }
-        return Err(CliError::new(ErrorKind::Interrupted, title));
+        let error = CliError::new(ErrorKind::Interrupted, title);
+        return Err(match so_far {
+            Some(so_far) => error.because(so_far),
+            None => error,
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::{CliError, ErrorKind};
 use super::forecast::Forecast;
 use super::session::Session;
-use super::{Context, execute, exit, saved, secret, variable};
+use super::{Context, environment, execute, exit, fleet, saved, secret, variable};
 use crate::ui::style::Style;
 use crate::ui::{cost as cost_text, diagram, json, markdown, plan as plan_text};
 use payctl_engine::plan::Purpose;
@@ -25,6 +25,10 @@ pub(super) struct Args {
     /// Show what a destroy would do
     #[arg(long)]
     destroy: bool,
+    /// Plan every environment with one reading of the account: those that have a file, and those
+    /// that exist and that a template takes; `--env 'pr-*'` plans those that fit
+    #[arg(long, conflicts_with_all = ["out", "html", "destroy", "format", "env"])]
+    all: bool,
     /// The form of the plan: `text`, or `markdown` for `payctl comment`
     #[arg(
         long,
@@ -54,7 +58,33 @@ fn run_of_job() -> Option<String> {
     })
 }
 
+/// The pattern of the environments to plan, if there may be several.
+fn pattern(cx: &Context, args: &Args) -> Result<Option<String>, CliError> {
+    let named = environment::named(cx.global.env.as_deref(), variable);
+    let pattern = if args.all { Some("*".to_owned()) } else { named };
+    let Some(pattern) = pattern.filter(|name| environment::is_pattern(name)) else {
+        return Ok(None);
+    };
+    let alone = [
+        ("--out", args.out.is_some()),
+        ("--html", args.html.is_some()),
+        ("--destroy", args.destroy),
+        ("--format", args.format != Format::Text),
+        ("--target", !cx.global.targets.is_empty()),
+    ];
+    match alone.iter().find(|(_, is_set)| *is_set) {
+        None => Ok(Some(pattern)),
+        Some((flag, _)) => {
+            let title = format!("{flag} needs one environment, not several");
+            Err(CliError::new(ErrorKind::User, title).hinted("name one: --env NAME"))
+        }
+    }
+}
+
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+    if let Some(pattern) = pattern(cx, args)? {
+        return Box::pin(fleet::plan(cx, &pattern, args.detailed_exitcode)).await;
+    }
     let session = Session::open(cx, &cx.env()?).await?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
     let snapshot = session.survey(purpose).await?;

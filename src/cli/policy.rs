@@ -9,7 +9,7 @@ use crate::aws::policy::{LIMIT, Statement, Task, document, for_any_number, least
 
 /// Print the least IAM policy for a task
 ///
-/// The policy allows a role to plan, check, apply or destroy the environment, and nothing else. It lists
+/// The policy allows a role to do this with the environment, and nothing else. It lists
 /// actions, limits them to the names of the config, and adds conditions that AWS knows in every
 /// call. This command does not call AWS. A plan reads every kind of resource; only the kinds that
 /// the config uses are created, changed and deleted.
@@ -43,6 +43,10 @@ enum For {
     Destroy,
     /// Shift, shift status and shift back
     Shift,
+    /// Gc for environments with names like this one, with --any-number for all of a template
+    Gc,
+    /// Env list
+    EnvList,
 }
 
 /// The id of an account.
@@ -71,6 +75,8 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         For::Apply => (Task::Apply, "apply"),
         For::Destroy => (Task::Destroy, "destroy"),
         For::Shift => (Task::Shift, "shift"),
+        For::Gc => (Task::Gc, "gc"),
+        For::EnvList => (Task::EnvList, "env-list"),
     };
     let statements = least(task, &scope, &names);
     if let Some(dir) = &args.out {

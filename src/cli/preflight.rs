@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use futures::future::join_all;
+
 use super::error::{CliError, ErrorKind};
 use crate::aws::clients::Aws;
 use crate::aws::kinds::checks;
@@ -25,9 +27,9 @@ pub(super) async fn check(
     let (mut restored, mut notes) = (Vec::new(), Vec::new());
     let all = checks();
     for group in all.chunk_by(|one, other| one.subject == other.subject) {
+        let asked = join_all(group.iter().map(|check| (check.run)(&cx))).await;
         let mut found = Vec::new();
-        for check in group {
-            let asked = (check.run)(&cx).await;
+        for (check, asked) in group.iter().zip(asked) {
             found.extend(asked.map_err(|error| CliError::cloud(check.doing, &error))?);
         }
         for finding in &found {

@@ -11,13 +11,15 @@ use super::Context;
 use super::error::{CliError, ErrorKind};
 use super::execute::{of_targets, unlooked};
 use super::session::Session;
+use crate::aws::destroyed;
 use crate::aws::leftovers::{self, Deleted, Held, Leftover, Search};
 use crate::ui::style::count;
 use crate::ui::{json as lines, looking, plan as plan_text};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
 use payctl_engine::model::error::ErrorClass;
-use payctl_engine::model::live::Tags;
+use payctl_engine::model::live::{Live, Phase, Tags};
+use payctl_engine::model::text::Outputs;
 use payctl_engine::plan::{Action, Change, Plan, Purpose, left_alone};
 use payctl_engine::provider::Provider as _;
 
@@ -63,7 +65,7 @@ fn told(left: &Leftover) -> String {
 }
 
 /// What a plan deletes: the names are searched for, since a late write may bring one back.
-fn deleted(plan: &Plan) -> Vec<(&Change, Deleted<'_>)> {
+fn deleted_by(plan: &Plan) -> Vec<(&Change, Deleted<'_>)> {
     let deletes = plan.changes.iter().filter(|change| change.action == Action::Delete);
     let live = deletes.filter_map(|change| {
         let live = change.live.as_ref()?;
@@ -72,12 +74,34 @@ fn deleted(plan: &Plan) -> Vec<(&Change, Deleted<'_>)> {
     live.collect()
 }
 
-fn wanted(change: &Change) -> Desired {
+/// What an earlier destroy of the environment deleted that this one did not find: it may have been killed
+/// before it could search.
+async fn earlier(session: &Session, plan: &Plan) -> Vec<(destroyed::Name, Live)> {
+    if !plan.targets.is_empty() {
+        return Vec::new();
+    }
+    // Without the table, or without its permission, the other searches are made all the same.
+    let names = destroyed::of(session.provider.aws(), SystemTime::now()).await.unwrap_or_default();
+    let is_new = |name: &destroyed::Name| {
+        !plan.changes.iter().any(|change| {
+            change.address == name.address
+                && change.live.as_ref().is_some_and(|live| live.id == name.id)
+        })
+    };
+    let gone = |name: destroyed::Name| {
+        let (id, spec) = (name.id.clone(), Value::Null);
+        let (outputs, tags, phase) = (Outputs::new(), Tags::new(), Phase::Ready);
+        (name, Live { id, spec, outputs, tags, phase })
+    };
+    names.into_iter().filter(is_new).map(gone).collect()
+}
+
+fn wanted(address: &Address, name: &str) -> Desired {
     Desired {
-        address: change.address.clone(),
-        name: change.name.clone(),
-        component: change.component.clone(),
-        origin: change.origin.clone(),
+        address: address.clone(),
+        name: name.to_owned(),
+        component: String::new(),
+        origin: String::new(),
         spec: Value::Null,
         tags: Tags::new(),
         tags_once: Tags::new(),
@@ -91,11 +115,17 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
     let is_whole = plan.targets.is_empty();
     let planned: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
     let planned = |address: &Address| is_whole || planned.contains(address);
-    let (changes, gone): (Vec<&Change>, Vec<Deleted<'_>>) = deleted(plan).into_iter().unzip();
+    let earlier = Box::pin(earlier(session, plan)).await;
+    let (changes, mut gone): (Vec<&Change>, Vec<Deleted<'_>>) =
+        deleted_by(plan).into_iter().unzip();
+    let deleted: Vec<&Address> = gone.iter().map(|gone| gone.address).collect();
+    let of_plan = changes.iter().map(|change| (&change.address, change.name.as_str()));
+    let of_earlier = earlier.iter().map(|(gone, _)| (&gone.address, gone.name.as_str()));
     let mut names = session.blueprint.resources.clone();
-    for change in changes {
-        names.entry(change.address.clone()).or_insert_with(|| wanted(change));
+    for (address, name) in of_plan.chain(of_earlier) {
+        names.entry(address.clone()).or_insert_with(|| wanted(address, name));
     }
+    gone.extend(earlier.iter().map(|(gone, live)| Deleted { address: &gone.address, live }));
     let provider = &session.provider;
     let failed = |error| CliError::cloud("ask what AWS holds of the deleted resources", &error);
     let held = leftovers::held(provider.aws(), &gone).await.map_err(failed)?;
@@ -136,7 +166,7 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
     if cx.screen.json {
         let body = json!({
             "scope": plan.scope,
-            "deleted": gone.iter().map(|gone| gone.address).collect::<Vec<_>>(),
+            "deleted": deleted,
             "held": held,
             "left": left.iter().map(named).collect::<Vec<_>>(),
             "found": left,

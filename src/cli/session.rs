@@ -18,10 +18,12 @@ use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::lent;
 use crate::aws::policy::Names;
 use crate::aws::provider::AwsProvider;
+use crate::aws::reading::Reading;
 use crate::blueprint::checks::{Check, checks};
 use crate::blueprint::loans::{self, Lent, Loan, loans, taken};
 use crate::blueprint::shifts::{Shift, shifts};
 use crate::blueprint::{self, Facts};
+use crate::config::schema::Config;
 use crate::config::schema::text::TimeSpan;
 use crate::config::{self, Loaded, Problem};
 use crate::ui::looking;
@@ -79,35 +81,34 @@ impl Session {
         env: &str,
         purpose: Purpose,
     ) -> Result<Self, CliError> {
-        let began = Instant::now();
         let loaded = load(&cx.global, env)?;
-        let region = Some(loaded.config.region.0.clone());
-        let role = loaded.config.assume_role.as_ref().map(|role| role.0.clone());
-        let endpoint = Connection {
-            // The sandbox has an account of its own.
-            account: loaded
-                .config
-                .account
-                .as_ref()
-                .filter(|_| !cx.global.sandbox)
-                .map(|id| id.0.clone()),
-            ..connection(&cx.global, region, role)?
-        };
-        let connected = aws::facts::connect(&endpoint, &loaded.config.project.0, env).await;
-        let (mut aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
+        let place = connect(cx, &Reach::of(&cx.global, &loaded), None).await?;
+        Self::at(cx, &loaded, &place, purpose).await
+    }
+
+    /// The environment of a config in an account that is connected.
+    pub(super) async fn at(
+        cx: &Context,
+        loaded: &Loaded,
+        place: &Place,
+        purpose: Purpose,
+    ) -> Result<Self, CliError> {
+        let began = place.began;
+        let mut aws = place.aws.of(&loaded.config.project.0, &loaded.env);
+        let zones = place.zones.clone();
         aws.packages = loaded.packages();
         let lent = match purpose {
-            Purpose::Apply => Some(borrowed(&loaded, &aws).await?),
+            Purpose::Apply => Some(borrowed(loaded, &aws).await?),
             Purpose::Destroy => None,
         };
         let known = Facts { lent, ..facts(&aws, zones)? };
-        let blueprint = blueprint::build(&loaded, &known);
+        let blueprint = blueprint::build(loaded, &known);
         let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
         let described = loaded.config.outputs.iter();
         let described = described
             .filter_map(|(name, output)| Some((name.0.clone(), output.description()?.to_owned())))
             .collect();
-        let (checks, shifts) = (checks(&loaded, &known), shifts(&loaded, &known));
+        let (checks, shifts) = (checks(loaded, &known), shifts(loaded, &known));
         let assume = loaded.config.usage.assumptions();
         let budget = loaded.config.budget.as_ref().map(|budget| budget.monthly);
         let ttl = loaded.config.ttl.as_ref().map(TimeSpan::time);
@@ -177,7 +178,10 @@ impl Session {
         }
         let is_new = |unseen: &&SurveyError| self.warned.borrow_mut().insert(unseen.kind.clone());
         let new: Vec<SurveyError> = unseen.iter().filter(is_new).cloned().collect();
-        self.screen.note(&looking::warnings(&new, self.screen.err));
+        // For environments that are read together, whoever reads them says it once.
+        if !self.provider.aws().is_shared {
+            self.screen.note(&looking::warnings(&new, self.screen.err));
+        }
         Ok(snapshot)
     }
 
@@ -218,6 +222,10 @@ impl Session {
         so_far: &Mutex<Option<P>>,
         progress: impl Fn(&P) -> String,
     ) -> T {
+        // Environments that are read together would write over each other's line.
+        if self.provider.aws().is_shared {
+            return look.await;
+        }
         let redraws = self.screen.redraws && !self.screen.json;
         let (first, every) = if redraws {
             (Duration::from_secs(1), Duration::from_millis(250))
@@ -320,8 +328,86 @@ pub(super) fn ours(snapshot: &Snapshot) -> impl Iterator<Item = &Found> {
     snapshot.values().flatten().filter(|found| found.owner == Owner::Ours)
 }
 
+/// How a config reaches its account: environments with the same reach can share a connection.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reach {
+    region: Option<String>,
+    role: Option<String>,
+    account: Option<String>,
+}
+
+impl Reach {
+    /// Where the credentials of this process lead by themselves.
+    pub(super) fn to(region: Option<String>) -> Self {
+        Self { region, role: None, account: None }
+    }
+
+    /// Whether nothing is known but the credentials.
+    pub(super) fn is_bare(&self) -> bool {
+        *self == Self::to(None)
+    }
+
+    /// Whether it names the account.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.account.is_some()
+    }
+
+    /// Whether it leads to this region with the credentials of this process.
+    pub(super) fn is_in(&self, region: &str) -> bool {
+        self.region.as_deref() == Some(region) && self.role.is_none()
+    }
+
+    /// Whether it leads to where another one leads.
+    pub(super) fn is_beside(&self, other: &Self) -> bool {
+        self.region == other.region && self.role == other.role
+    }
+
+    /// Refuses another account than the one that the config names.
+    pub(super) fn admits(&self, aws: &Aws) -> Result<(), CliError> {
+        match &self.account {
+            Some(allowed) if *allowed != aws.scope.account => {
+                let error = aws::error::other_account(&aws.scope.account, allowed);
+                Err(refused_account(&error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn of(global: &Global, loaded: &Loaded) -> Self {
+        let Config { region, assume_role, account, .. } = &loaded.config;
+        Self {
+            region: Some(region.0.clone()),
+            role: assume_role.as_ref().map(|role| role.0.clone()),
+            // The sandbox has an account of its own.
+            account: account.as_ref().filter(|_| !global.sandbox).map(|id| id.0.clone()),
+        }
+    }
+}
+
+/// An account and a region, connected.
+pub(super) struct Place {
+    /// The clients, of no environment yet.
+    pub(super) aws: Aws,
+    zones: Vec<Zone>,
+    began: Instant,
+}
+
+/// Connects to the account of a config. With a reading, whoever uses the connection shares the answers.
+pub(super) async fn connect(
+    cx: &Context,
+    reach: &Reach,
+    reading: Option<Reading>,
+) -> Result<Place, CliError> {
+    let began = Instant::now();
+    let Reach { region, role, account } = reach.clone();
+    let endpoint = Connection { account, reading, ..connection(&cx.global, region, role)? };
+    let connected = aws::facts::connect(&endpoint, "", "").await;
+    let (aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
+    Ok(Place { aws, zones, began })
+}
+
 /// Loads one environment's config.
-fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
+pub(super) fn load(global: &Global, env: &str) -> Result<Loaded, CliError> {
     config::load_in(&global.config_dir, env, &variable, global.region.as_deref())
         .map_err(|_| CliError::config(&problems(global, env)))
 }
@@ -417,11 +503,15 @@ fn embed(_: &mut Connection, _: &Global) -> Result<(), CliError> {
         .hinted("build it with the default features"))
 }
 
+fn refused_account(error: &OpError) -> CliError {
+    CliError::new(ErrorKind::User, &error.message)
+        .hinted("choose other credentials with --profile or --assume-role")
+}
+
 /// The error of a failed connection, with hints for an endpoint that stands in for AWS.
 fn unconnected(connection: &Connection, error: &OpError) -> CliError {
     if aws::error::is_other_account(error) {
-        return CliError::new(ErrorKind::User, &error.message)
-            .hinted("choose other credentials with --profile or --assume-role");
+        return refused_account(error);
     }
     let url = connection.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
     let Some(url) = url else {

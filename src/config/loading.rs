@@ -79,6 +79,7 @@ pub(super) fn inspect_from(
     };
     let Merged { tree, sources, mut problems } = dir.merge(&file);
     let Some(mut tree) = tree else { return (None, problems) };
+    let elsewhere = region.and_then(|region| elsewhere(&tree, &sources, region));
     if let Some(region) = region {
         tree.put("region", region);
     }
@@ -92,7 +93,7 @@ pub(super) fn inspect_from(
         problems.extend(found.filter(|problem| !damaged.contains(&problem.place.file)));
         return (None, problems);
     }
-    problems.extend(found);
+    problems.extend(found.chain(elsewhere));
     let intact = problems.is_empty();
     let full = tree.clone();
     let Some(config) = what_fits(&mut tree, &sources, checked.bad) else {
@@ -110,6 +111,16 @@ pub(super) fn inspect_from(
     problems.extend(unread);
     problems.extend(rules::check(&loaded));
     (Some(loaded), problems)
+}
+
+/// An environment that names its account belongs to its region as well: another one is a mistake.
+fn elsewhere(tree: &Node, sources: &Sources, region: &str) -> Option<Problem> {
+    tree.get("account")?;
+    let own = tree.get("region")?;
+    let named = tree.text("region").filter(|named| *named != region && !named.contains('$'))?;
+    let message = format!("--region is {region}, but this environment belongs to {named}");
+    let fix = "remove --region, or choose the environment of that region";
+    Some(sources.problem(own.at, message, fix))
 }
 
 /// Removes wrong values until the rest is a config.

@@ -83,7 +83,7 @@ fn number(number: Decimal, places: u32) -> String {
 }
 
 /// `+1.00` or `-1.00`.
-fn signed(change: Decimal) -> String {
+pub(super) fn signed(change: Decimal) -> String {
     if cents(change).is_sign_negative() { amount(change) } else { format!("+{}", amount(change)) }
 }
 

@@ -7,6 +7,7 @@ pub mod checks;
 pub mod cost;
 pub mod diagram;
 pub mod environments;
+pub mod fleet;
 pub mod graph;
 pub mod history;
 pub mod json;

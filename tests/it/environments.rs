@@ -535,11 +535,7 @@ fn a_full_quota_of_addresses_is_found_before_the_first_write() {
     let before = folder.counts();
     for command in ["plan", "apply --auto-approve"] {
         let refused = folder.expect(1, &format!("{command} --env pr-8 --sandbox"));
-        assert!(
-            refused.err.contains("cannot allocate 3 more elastic IP addresses"),
-            "{}",
-            refused.err
-        );
+        assert!(refused.err.contains("no room for 3 more elastic IP addresses"), "{}", refused.err);
         assert!(refused.err.contains("it has 3 of 5"), "{}", refused.err);
         assert!(refused.err.contains("needs 3, so 0 more fit"), "{}", refused.err);
     }

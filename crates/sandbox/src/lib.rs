@@ -51,6 +51,7 @@ pub(crate) mod logs;
 pub(crate) mod rds;
 pub(crate) mod route53;
 pub(crate) mod secretsmanager;
+pub(crate) mod servicequotas;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
@@ -227,6 +228,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "rds" => rds::call(world, call),
         "route53" => route53::call(world, call),
         "secretsmanager" => secretsmanager::call(world, call),
+        "servicequotas" => servicequotas::call(call),
         "sns" => sns::call(world, call),
         "sqs" => sqs::call(world, call),
         "ssm" => ssm::call(world, call),

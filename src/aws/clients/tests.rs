@@ -73,13 +73,24 @@ impl HttpConnector for Service {
 pub(in crate::aws) async fn connected(
     does: impl Fn(&HttpRequest) -> Does + Send + Sync + 'static,
 ) -> Aws {
-    let connection = Connection {
+    Aws::open(&connection(does), "payment", "dev").await.expect("clients")
+}
+
+/// Clients that share their answers.
+pub(in crate::aws) async fn reading_of(
+    does: impl Fn(&HttpRequest) -> Does + Send + Sync + 'static,
+) -> Aws {
+    let connection = Connection { reading: Some(Reading::default()), ..connection(does) };
+    Aws::open(&connection, "payment", "dev").await.expect("clients")
+}
+
+fn connection(does: impl Fn(&HttpRequest) -> Does + Send + Sync + 'static) -> Connection {
+    Connection {
         region: Some("us-east-1".into()),
         keys: Some(("key".into(), "secret".into())),
         transport: Some(SharedHttpClient::new(Service(Arc::new(does)))),
         ..Connection::default()
-    };
-    Aws::open(&connection, "payment", "dev").await.expect("clients")
+    }
 }
 
 /// A service that takes so many calls a second, with a burst of as many.

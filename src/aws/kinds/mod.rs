@@ -5,7 +5,7 @@
 //! its service, its `mod` line there and its line in the table here.
 
 use super::census::Index;
-use super::leftovers::{Holder, Probe};
+use super::leftovers::{Holder, Late, Probe};
 use super::pace::rates::Rates;
 use super::preflight::Check;
 use super::resource::{AnyKind, kind};
@@ -114,6 +114,7 @@ pub(super) static RATES: &[Rates] = &[
 
 /// The checks of each service before an apply.
 static CHECKS: &[&[Check]] = &[
+    apigateway::CHECKS,
     autoscaling::CHECKS,
     dynamodb::CHECKS,
     ec2::CHECKS,
@@ -128,6 +129,9 @@ pub static KEEPERS: &[Keeper] = &[dynamodb::KEEPER, rds::KEEPER];
 
 /// These tell until when AWS holds deleted objects.
 pub(super) static HOLDERS: &[Holder] = &[kms::held::HOLDER, secretsmanager::held::HOLDER];
+
+/// These find what services create again after a destroy.
+pub static LATE: &[Late] = &[logs::late::LATE];
 
 /// These tell whether an object exists that a kind cannot read by its ARN.
 pub(super) static PROBES: &[Probe] = &[ec2::probe::PROBE, sqs::probe::PROBE];

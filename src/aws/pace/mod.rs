@@ -15,10 +15,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::sleep;
 
+use super::clients::Meter;
 use super::error::is_throttling;
 use answer::answer;
 use lane::Lane;
-use reads::{FIRST_PAUSE, READS, is_lost, is_read};
+pub(super) use reads::is_read;
+use reads::{FIRST_PAUSE, READS, is_lost};
 use retries::{First, is_first};
 
 mod answer;
@@ -32,13 +34,14 @@ pub(super) mod retries;
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
     alone: &'static [&'static str],
+    meter: Meter,
     lanes: Arc<[Lane]>,
 }
 
 impl Pace {
     /// The pace of a service in which these operations have rates of their own.
-    pub(super) fn new(alone: &'static [&'static str]) -> Self {
-        Self { alone, lanes: (0..=alone.len()).map(|_| Lane::default()).collect() }
+    pub(super) fn new(alone: &'static [&'static str], meter: Meter) -> Self {
+        Self { alone, meter, lanes: (0..=alone.len()).map(|_| Lane::default()).collect() }
     }
 
     fn lane(&self, operation: &str) -> &Lane {
@@ -52,9 +55,14 @@ impl Pace {
     }
 }
 
-/// The name of the operation that a request is for; it travels with the request.
+/// The operation that a request is for; it travels with the request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Operation(pub(super) String);
+pub(super) struct Operation {
+    /// The service, as the SDK names it.
+    pub(super) service: String,
+    /// The name.
+    pub(super) name: String,
+}
 
 #[derive(Debug)]
 struct Paced<T> {
@@ -77,7 +85,9 @@ impl HttpConnector for Paced<SharedHttpConnector> {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         let (pace, inner) = (self.pace.clone(), self.inner.clone());
         HttpConnectorFuture::new(async move {
-            let Operation(operation) = request.extension().cloned().unwrap_or_default();
+            let operation: Operation = request.extension().cloned().unwrap_or_default();
+            pace.meter.count(&operation);
+            let operation = operation.name;
             let lane = pace.lane(&operation);
             let first = is_first(&request);
             let mut pause = FIRST_PAUSE;
@@ -114,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_operation_with_its_own_rate_slows_only_itself() {
-        let pace = Pace::new(&["CreateThing", "DeleteThing"]);
+        let pace = Pace::new(&["CreateThing", "DeleteThing"], Meter::default());
         pace.lane("DeleteThing").learn(Instant::now(), true);
         assert!(!pace.lane("DeleteThing").distance().is_zero());
         for other in ["GetThings", "CreateThing", ""] {

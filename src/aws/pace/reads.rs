@@ -11,7 +11,7 @@ pub(super) const READS: u32 = 4;
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether an operation only reads.
-pub(super) fn is_read(operation: &str) -> bool {
+pub(in crate::aws) fn is_read(operation: &str) -> bool {
     ["Describe", "Get", "Head", "List"].iter().any(|verb| operation.starts_with(verb))
 }
 

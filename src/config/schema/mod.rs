@@ -77,7 +77,8 @@ pub struct Config {
     /// The public hosted zone of the account in which payctl writes records: `"example.com"`. Strings may
     /// contain it as `${zone}`. If it is set, the differences in `[with_zone]` apply.
     pub zone: Option<DomainName>,
-    /// The id of the only AWS account that this environment may use.
+    /// The id of the only AWS account that this environment may use. With it, `--region` cannot name
+    /// another region than `region`.
     pub account: Option<AccountId>,
     /// The ARN of the role that payctl assumes for this environment, with the credentials that it finds.
     /// `--assume-role` replaces it.

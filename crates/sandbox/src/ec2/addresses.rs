@@ -28,7 +28,7 @@ impl Address {
     }
 }
 
-const QUOTA: usize = 5;
+pub(crate) const QUOTA: usize = 5;
 
 impl Cx<'_> {
     /// The next public address.

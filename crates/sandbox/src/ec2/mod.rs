@@ -32,6 +32,9 @@ mod tokens;
 mod vpcs;
 pub(crate) mod zones;
 
+pub(crate) use addresses::QUOTA as ADDRESS_QUOTA;
+pub(crate) use vpcs::QUOTA as VPC_QUOTA;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -25,7 +25,7 @@ pub(super) struct Vpc {
     pub acl: String,
 }
 
-const QUOTA: usize = 5;
+pub(crate) const QUOTA: usize = 5;
 
 const ATTRIBUTES: [(&str, &str); 3] = [
     ("EnableDnsSupport", "enableDnsSupport"),

@@ -195,6 +195,7 @@ fn by_target(prefix: &str) -> String {
         "Logs_20140328" => "logs",
         "AWSWAF_20190729" => "wafv2",
         "AWSEvents" => "events",
+        "ServiceQuotasV20190624" => "servicequotas",
         "AWSInsightsIndexService" => "ce",
         "GraniteServiceVersion20100801" => "monitoring",
         other => other,

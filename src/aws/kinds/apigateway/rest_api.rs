@@ -21,6 +21,7 @@ use super::definition::{Authorizer, Model, Parts, Route, Validator};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::quotas;
 use crate::aws::resource::{Cx, Resource, Survey};
 use convert::to_live;
 use moves::Moves;
@@ -114,6 +115,7 @@ impl Resource for RestApi {
             ("BadRequestException", "usage plan"),
         ],
         permits: &[
+            quotas::PERMIT,
             Permit::look(
                 &["apigateway:GET"],
                 &["apigateway:{region}::/restapis", "apigateway:{region}::/restapis/*"],

@@ -16,6 +16,7 @@ use super::common::{
 use super::stage::Throttle;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
+use crate::aws::quotas;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
@@ -61,6 +62,7 @@ impl Resource for UsagePlan {
         can_duplicate: true,
         deadline: Duration::from_secs(900),
         permits: &[
+            quotas::PERMIT,
             Permit::look(
                 &["apigateway:GET"],
                 &["apigateway:{region}::/usageplans", "apigateway:{region}::/usageplans/*"],

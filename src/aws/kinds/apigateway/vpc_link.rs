@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{NAME_RULE, arn, incomplete, tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
+use crate::aws::quotas;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
@@ -49,6 +50,7 @@ impl Resource for VpcLink {
         deadline: Duration::from_secs(1200),
         transient: &[("BadRequestException", "referenced"), ("BadRequestException", "in use")],
         permits: &[
+            quotas::PERMIT,
             Permit::look(&["apigateway:GET"], &["apigateway:{region}::/vpclinks"]),
             Permit::watch(&["apigateway:GET"], &["apigateway:{region}::/vpclinks/*"]),
             Permit::create(&["apigateway:POST"], &["apigateway:{region}::/vpclinks"]),

@@ -5,9 +5,13 @@ use crate::aws::clients::{Aws, retry_read};
 use crate::aws::error::op;
 use crate::aws::kinds::autoscaling::group;
 use payctl_engine::model::error::OpError;
+use payctl_engine::model::permit::Permit;
 
 /// See the module.
-pub(in crate::aws::kinds) const INDEX: Index = Index { ask: |aws| Box::pin(ask(aws)) };
+pub(in crate::aws::kinds) const INDEX: Index = Index {
+    permits: &[Permit::look(&["autoscaling:DescribeAutoScalingGroups"], &["*"])],
+    ask: |aws| Box::pin(ask(aws)),
+};
 
 async fn ask(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
     let listed = || async {

@@ -4,7 +4,7 @@
 //! Cost Explorer is global: its objects stand in the Tagging API of one region of a partition.
 
 use aws_sdk_resourcegroupstagging::config::{Config, Region};
-use aws_sdk_resourcegroupstagging::types::TagFilter;
+use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
 
 use crate::aws::clients::Aws;
 use crate::aws::error::op;
@@ -26,17 +26,21 @@ pub(super) async fn may_exist(cx: &Survey<'_>) -> bool {
 }
 
 async fn is_any_tagged(aws: &Aws) -> Result<bool, OpError> {
-    let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
+    let project = TagFilter::builder().key(TAG_PROJECT).values(&aws.scope.project).build();
+    let env = TagFilter::builder().key(TAG_ENV);
+    let env = if aws.is_shared { env } else { env.values(&aws.scope.env) };
     let call = aws
         .resourcegroupstagging
         .get_resources()
-        .tag_filters(filter(TAG_PROJECT, &aws.scope.project))
-        .tag_filters(filter(TAG_ENV, &aws.scope.env))
+        .tag_filters(project)
+        .tag_filters(env.build())
         .set_resource_type_filters(Some(TYPES.map(str::to_owned).to_vec()))
         .customize()
         .config_override(Config::builder().region(Region::new(home(&aws.scope.partition))));
     let answer = call.send().await.map_err(op("GetResources"))?;
-    Ok(!answer.resource_tag_mapping_list().is_empty())
+    let is_own = |tag: &Tag| tag.key == TAG_ENV && tag.value == aws.scope.env;
+    let tagged = answer.resource_tag_mapping_list().iter();
+    Ok(tagged.flat_map(|one| one.tags()).any(is_own))
 }
 
 /// The region whose Tagging API knows the global objects of a partition.

@@ -6,10 +6,14 @@ use crate::aws::census::{Index, Indexed};
 use crate::aws::clients::{Aws, retry_read};
 use crate::aws::error::op;
 use payctl_engine::model::error::OpError;
+use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::TAG_BORROWS;
 
 /// See the module.
-pub(in crate::aws::kinds) const CLAIMS: Index = Index { ask: |aws| Box::pin(ask(aws)) };
+pub(in crate::aws::kinds) const CLAIMS: Index = Index {
+    permits: &[Permit::look(&["ec2:DescribeSecurityGroups"], &["*"])],
+    ask: |aws| Box::pin(ask(aws)),
+};
 
 async fn ask(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
     let listed = || async {

@@ -36,8 +36,16 @@ pub(crate) fn filter<V: Into<String>>(
     Filter::builder().name(name).set_values(Some(values)).build()
 }
 
-/// Everything that belongs to the environment.
-pub(super) fn ours(scope: &Scope) -> Vec<Filter> {
+/// Everything that belongs to the environment; if several share the answers, to any of the project.
+pub(super) fn ours(aws: &Aws) -> Vec<Filter> {
+    if aws.is_shared {
+        let project = filter(format!("tag:{TAG_PROJECT}"), [&aws.scope.project]);
+        return vec![project, filter("tag-key", [TAG_ENV])];
+    }
+    own(&aws.scope)
+}
+
+fn own(scope: &Scope) -> Vec<Filter> {
     vec![
         filter(format!("tag:{TAG_PROJECT}"), [&scope.project]),
         filter(format!("tag:{TAG_ENV}"), [&scope.env]),
@@ -46,7 +54,7 @@ pub(super) fn ours(scope: &Scope) -> Vec<Filter> {
 
 /// The objects of the environment with one address.
 pub(super) fn at(scope: &Scope, address: &Address) -> Vec<Filter> {
-    let mut filters = ours(scope);
+    let mut filters = own(scope);
     filters.push(filter(format!("tag:{TAG_ADDRESS}"), [address.to_string()]));
     filters
 }

@@ -111,7 +111,7 @@ impl Resource for GatewayEndpoint {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let call = cx.aws.ec2.describe_vpc_endpoints();
-        Ok(common::found(cx, find(call.set_filters(Some(common::ours(&cx.aws.scope)))).await?))
+        Ok(common::found(cx, find(call.set_filters(Some(common::ours(cx.aws)))).await?))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

@@ -177,7 +177,7 @@ impl Resource for Instance {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        Ok(common::found(cx, find(cx.aws, common::ours(&cx.aws.scope)).await?))
+        Ok(common::found(cx, find(cx.aws, common::ours(cx.aws)).await?))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

@@ -22,4 +22,4 @@ pub(crate) mod subnet;
 pub(crate) mod vpc;
 
 /// The checks of this service before an apply.
-pub(super) const CHECKS: &[Check] = &[offers::CHECK, quotas::CHECK];
+pub(super) const CHECKS: &[Check] = &[offers::CHECK, quotas::ADDRESSES, quotas::NETWORKS];

@@ -95,7 +95,7 @@ impl Resource for NatGateway {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let gateways = list(cx.aws, common::ours(&cx.aws.scope)).await?;
+        let gateways = list(cx.aws, common::ours(cx.aws)).await?;
         Ok(common::found(cx, gateways.into_iter().filter_map(to_live).collect()))
     }
 

@@ -161,7 +161,7 @@ impl Resource for RouteTable {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let tables = list(cx.aws, common::ours(&cx.aws.scope)).await?;
+        let tables = list(cx.aws, common::ours(cx.aws)).await?;
         Ok(common::found(cx, tables.into_iter().map(to_live).collect()))
     }
 

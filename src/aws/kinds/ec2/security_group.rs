@@ -141,7 +141,7 @@ impl Resource for SecurityGroup {
 
 /// The environment's groups; also for the kind of their rules.
 pub(super) async fn ours(cx: &Survey<'_>) -> Result<Arc<Vec<AwsGroup>>, OpError> {
-    cx.once("ec2:DescribeSecurityGroups", list(cx.aws, common::ours(&cx.aws.scope))).await
+    cx.once("ec2:DescribeSecurityGroups", list(cx.aws, common::ours(cx.aws))).await
 }
 
 /// The groups that match; also for the kind of their rules.

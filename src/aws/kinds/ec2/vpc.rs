@@ -19,6 +19,7 @@ use super::common;
 use super::permissions::{Direction, Peer, Rule, rules_of, sync};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
+use crate::aws::quotas;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::{Drawn, Shape};
 use payctl_engine::model::error::OpError;
@@ -64,6 +65,7 @@ impl Resource for Vpc {
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
         permits: &[
+            quotas::PERMIT,
             Permit::look(&["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"], &["*"]),
             Permit::create(&["ec2:CreateVpc"], &["ec2:{here}:vpc/*"]).made_ours(),
             Permit::create(&["ec2:CreateTags"], &["ec2:{here}:vpc/*"])
@@ -113,7 +115,7 @@ impl Resource for Vpc {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        Ok(common::found(cx, find(cx.aws, common::ours(&cx.aws.scope)).await?))
+        Ok(common::found(cx, find(cx.aws, common::ours(cx.aws)).await?))
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {

@@ -97,7 +97,7 @@ fn at_work(desired: &Desired, shift: &str, claim: &str, changed: &[(Address, Add
             lines.collect::<Vec<_>>().join("\n")
         ),
         hint: "wait for the end of the run; if it was cut off, run the shift again or take the traffic \
-               back with payctl shift back",
+               back with payctl shift back".to_owned(),
     }
 }
 

@@ -8,10 +8,14 @@ use crate::aws::clients::{Aws, retry_read};
 use crate::aws::error::op;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::Tags;
+use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::{ROOT, TAG_ENV, TAG_PROJECT, TAG_REGION};
 
 /// See the module.
-pub(in crate::aws::kinds) const INDEX: Index = Index { ask: |aws| Box::pin(ask(aws)) };
+pub(in crate::aws::kinds) const INDEX: Index = Index {
+    permits: &[Permit::look(&["iam:ListInstanceProfiles", "iam:ListRoles"], &["*"])],
+    ask: |aws| Box::pin(ask(aws)),
+};
 
 async fn ask(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
     let roles = || async {

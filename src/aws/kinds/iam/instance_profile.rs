@@ -21,6 +21,7 @@ use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
+use payctl_engine::model::scope::ROOT;
 use payctl_engine::model::text::{Output, Outputs, Text};
 
 /// See the module.
@@ -104,10 +105,13 @@ impl Resource for InstanceProfile {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let listed = cx.aws.iam.list_instance_profiles().path_prefix(cx.aws.scope.iam_path());
+        let own = cx.aws.scope.iam_path();
+        let path = if cx.aws.is_shared { ROOT } else { &own };
+        let listed = cx.aws.iam.list_instance_profiles().path_prefix(path).max_items(1000);
         let listed = listed.into_paginator().items().send().try_collect().await;
-        let listed = listed.map_err(op("ListInstanceProfiles"))?;
-        let listed = listed.into_iter().map(|profile| profile.instance_profile_name);
+        let listed = listed.map_err(op("ListInstanceProfiles"))?.into_iter();
+        let listed = listed.filter(|profile| profile.path == own);
+        let listed = listed.map(|profile| profile.instance_profile_name);
         // A wanted name can be taken under any other path.
         let names: BTreeSet<String> = listed.chain(cx.wanted.keys().cloned()).collect();
         let lives = try_join_all(names.iter().map(|name| describe(cx.aws, name))).await?;

@@ -7,10 +7,14 @@ use crate::aws::leftovers::Holder;
 use crate::aws::resource::Resource as _;
 use crate::aws::restores::text;
 use payctl_engine::model::error::OpError;
+use payctl_engine::model::permit::Permit;
 
 /// See the module.
-pub(in crate::aws::kinds) const HOLDER: Holder =
-    Holder { kind: Key::META.kind, ask: |aws, id| Box::pin(ask(aws, id)) };
+pub(in crate::aws::kinds) const HOLDER: Holder = Holder {
+    kind: Key::META.kind,
+    permits: &[Permit::look(&["kms:DescribeKey"], &["kms:{here}:key/*"])],
+    ask: |aws, id| Box::pin(ask(aws, id)),
+};
 
 async fn ask(aws: &Aws, id: &str) -> Result<Option<(String, &'static str)>, OpError> {
     let send = aws.kms.describe_key().key_id(id).send().await;

@@ -11,9 +11,10 @@ use super::function::Function;
 use crate::aws::clients::{Aws, retry_read};
 use crate::aws::error::op;
 use crate::aws::preflight::{Check, Finding, Planned, Preflight, Subject};
+use crate::aws::quotas::{request, unread};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
-use payctl_engine::model::error::{ErrorClass, OpError};
+use payctl_engine::model::error::OpError;
 
 /// Checks whether the account can set aside the concurrency that functions and aliases want.
 pub(super) const CHECK: Check = Check {
@@ -45,9 +46,16 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     if wanted <= 0 {
         return Ok(Vec::new());
     }
-    let Some(Shortage { possible, limit }) = shortage(cx.aws, wanted).await? else {
-        return Ok(Vec::new());
+    let (first, _) = more[0];
+    let Shortage { possible, limit } = match shortage(cx.aws, wanted).await {
+        Ok(Some(shortage)) => shortage,
+        Ok(None) => return Ok(Vec::new()),
+        Err(error) => {
+            return Ok(unread(cx, first, "concurrent calls", error)?.into_iter().collect());
+        }
     };
+    let each: i64 = cx.resources.values().map(|want| reserved(want, cx.resources)).sum();
+    let each = each.max(1);
     let who: Vec<String> = more
         .iter()
         .filter(|(_, more)| *more > 0)
@@ -57,11 +65,18 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
         title: format!("the account cannot reserve {wanted} more concurrent calls"),
         because: format!(
             "of its {limit}, it can reserve {possible} more: 100 stay unreserved for all \
-             other functions\n{}",
+             other functions; an environment like this one reserves {each}, so {} more fit\n{}",
+            possible / each,
             who.join("\n")
         ),
-        hint: "lower or remove `reserved_concurrency` or `provisioned_concurrency`, or ask AWS for \
-               a higher quota",
+        hint: format!(
+            "lower or remove `reserved_concurrency` or `provisioned_concurrency`, or {}",
+            request(
+                "lambda",
+                "L-B99A9384",
+                usize::try_from(limit + wanted - possible).unwrap_or(0)
+            )
+        ),
     }])
 }
 
@@ -84,8 +99,10 @@ fn below_provisioned(planned: &[Planned<'_>]) -> Vec<Finding> {
                  first ({})",
                 planned.origin
             ),
-            hint: "lower `provisioned_concurrency` first, and `reserved_concurrency` with the next \
-                   apply",
+            hint:
+                "lower `provisioned_concurrency` first, and `reserved_concurrency` with the next \
+                   apply"
+                    .to_owned(),
         })
     });
     too_low.collect()
@@ -97,24 +114,31 @@ fn reservations<'a>(
     planned: &'a [Planned<'a>],
     resources: &BTreeMap<Address, Desired>,
 ) -> Vec<(&'a Planned<'a>, i64)> {
+    let more = planned.iter().map(|planned| {
+        let of = |spec: &Value| reserved_by(planned.address, spec, resources);
+        let now = planned.live.map_or(0, |live| of(&live.spec));
+        let then = planned.want.map_or(0, |want| of(&want.spec));
+        (planned, then - now)
+    });
+    more.filter(|(_, more)| *more != 0).collect()
+}
+
+/// How many calls a wanted resource sets aside.
+fn reserved(want: &Desired, resources: &BTreeMap<Address, Desired>) -> i64 {
+    reserved_by(&want.address, &want.spec, resources)
+}
+
+fn reserved_by(address: &Address, spec: &Value, resources: &BTreeMap<Address, Desired>) -> i64 {
     let reserves = |address: &Address, spec: &Value| {
         Function::of(address, spec).and_then(|function| function.reserved_concurrency)
     };
-    let provides = |address: &Address, spec: &Value| {
+    let provides = || {
         let wanted = Alias::of(address, &resources.get(address)?.spec)?;
         let function = wanted.function.refs().next()?.to.clone();
         let is_within = reserves(&function, &resources.get(&function)?.spec).is_some();
         Alias::of(address, spec)?.provisioned.filter(|_| !is_within)
     };
-    let reserved = |address: &Address, spec: &Value| {
-        reserves(address, spec).or_else(|| provides(address, spec)).map_or(0, i64::from)
-    };
-    let more = planned.iter().map(|planned| {
-        let now = planned.live.map_or(0, |live| reserved(planned.address, &live.spec));
-        let then = planned.want.map_or(0, |want| reserved(planned.address, &want.spec));
-        (planned, then - now)
-    });
-    more.filter(|(_, more)| *more != 0).collect()
+    reserves(address, spec).or_else(provides).map_or(0, i64::from)
 }
 
 /// Checks whether the account can reserve this many more calls.
@@ -122,11 +146,7 @@ async fn shortage(aws: &Aws, wanted: i64) -> Result<Option<Shortage>, OpError> {
     let ask = || async {
         aws.lambda.get_account_settings().send().await.map_err(op("GetAccountSettings"))
     };
-    let answer = match retry_read(ask).await {
-        // An emulator without this operation does not have a limit either.
-        Err(error) if aws.is_elsewhere && error.class == ErrorClass::NotFound => return Ok(None),
-        answer => answer?,
-    };
+    let answer = retry_read(ask).await?;
     let Some(found) = answer.account_limit else { return Ok(None) };
     let free = found.unreserved_concurrent_executions.map_or(i64::MAX, i64::from);
     let possible = free.saturating_sub(FOR_EVERYBODY).max(0);

@@ -35,7 +35,7 @@ fn check(cx: &Preflight<'_>) -> Vec<Finding> {
              role\n{}",
             who.join("\n")
         ),
-        hint: "first remove the function from its network; remove the permissions an hour later",
+        hint: "first remove the function from its network; remove the permissions an hour later".to_owned(),
     }]
 }
 

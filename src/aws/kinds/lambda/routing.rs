@@ -50,7 +50,7 @@ fn unlike(planned: &Planned<'_>) -> Option<Finding> {
             planned.origin
         ),
         hint: "change the policies of the role instead of the role; or remove the section of [shifts] \
-               for one apply, which gives all calls to the new version at once",
+               for one apply, which gives all calls to the new version at once".to_owned(),
     })
 }
 
@@ -81,7 +81,7 @@ fn doubled(cx: &Preflight<'_>, planned: &Planned<'_>) -> Option<Finding> {
             planned.origin
         ),
         hint: "create the alias without `provisioned_concurrency`, and add it after the other alias has \
-               moved to another version",
+               moved to another version".to_owned(),
     })
 }
 

@@ -48,8 +48,8 @@ impl Resource for LogGroup {
         notes: &[
             "A late write to a deleted log group recreates it, without retention and tags. An \
              apply adopts such a group under `/aws/` if the config wants it and it has no tags. A \
-             destroy leaves it, since its owner is unknown: look for such groups some minutes \
-             after a destroy with `aws logs describe-log-groups --log-group-name-pattern ENV`.",
+             destroy leaves it; `payctl gc` deletes it if payctl kept its name when it destroyed \
+             the environment.",
             "A retention policy of the account overrides the retention of its log groups.",
             "The policy of the key must allow the service logs.REGION.amazonaws.com.",
             "Events that were encrypted with a key stay encrypted after the key is removed from \
@@ -311,7 +311,7 @@ pub(super) async fn tags_by_name(cx: &Survey<'_>, name: &str) -> Result<Option<T
     cx.tags(&arn, tags_of(cx.aws, &arn)).await
 }
 
-async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
+pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
     let send = aws.cloudwatchlogs.list_tags_for_resource().resource_arn(arn).send();
     let answer = send.await.map_err(op("ListTagsForResource")).or_gone()?;
     let own = |tags: HashMap<String, String>| {
@@ -321,7 +321,7 @@ async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
 }
 
 /// The ARN that other services accept.
-fn arn_of(group: &types::LogGroup) -> &str {
+pub(super) fn arn_of(group: &types::LogGroup) -> &str {
     let arn = group.log_group_arn.as_deref().or(group.arn.as_deref()).unwrap_or_default();
     arn.strip_suffix(":*").unwrap_or(arn)
 }

@@ -1,5 +1,6 @@
 //! CloudWatch Logs.
 
 pub(crate) mod costs;
+pub(super) mod late;
 pub(crate) mod log_group;
 pub(crate) mod metric_filter;

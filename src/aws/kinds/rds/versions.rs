@@ -38,7 +38,7 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     Ok(vec![Finding::Problem {
         title: format!("AWS does not offer Aurora PostgreSQL {versions}"),
         because: format!("{}it offers {}", who.collect::<String>(), offered.join(", ")),
-        hint: "set `engine_version` to one of these; AWS retires old versions",
+        hint: "set `engine_version` to one of these; AWS retires old versions".to_owned(),
     }])
 }
 

@@ -35,8 +35,10 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     let finding = |because| Finding::Problem {
         title: "a hosted zone does not fit".to_owned(),
         because,
-        hint: "set `zone` to the public hosted zone of this account that has the name; `aws route53 \
-               list-hosted-zones` lists them",
+        hint:
+            "set `zone` to the public hosted zone of this account that has the name; `aws route53 \
+               list-hosted-zones` lists them"
+                .to_owned(),
     };
     Ok(problems.into_iter().map(finding).collect())
 }

@@ -11,10 +11,17 @@ use crate::aws::leftovers::Holder;
 use crate::aws::resource::Resource as _;
 use crate::aws::restores::text;
 use payctl_engine::model::error::OpError;
+use payctl_engine::model::permit::Permit;
 
 /// See the module.
-pub(in crate::aws::kinds) const HOLDER: Holder =
-    Holder { kind: Secret::META.kind, ask: |aws, id| Box::pin(ask(aws, id)) };
+pub(in crate::aws::kinds) const HOLDER: Holder = Holder {
+    kind: Secret::META.kind,
+    permits: &[Permit::look(
+        &["secretsmanager:DescribeSecret"],
+        &["secretsmanager:{here}:secret:*"],
+    )],
+    ask: |aws, id| Box::pin(ask(aws, id)),
+};
 
 async fn ask(aws: &Aws, id: &str) -> Result<Option<(String, &'static str)>, OpError> {
     let Some(secret) = described(aws, None, id).await? else { return Ok(None) };

@@ -406,14 +406,13 @@ pub(super) async fn described(
 
 async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
-    let mut pages = aws
-        .secretsmanager
-        .list_secrets()
-        .max_results(100)
-        .filters(filter(FilterNameStringType::TagKey, TAG_ENV))
-        .filters(filter(FilterNameStringType::TagValue, &aws.scope.env))
-        .into_paginator()
-        .send();
+    let call = aws.secretsmanager.list_secrets().max_results(100);
+    let call = call.filters(filter(FilterNameStringType::TagKey, TAG_ENV));
+    let call = match aws.is_shared {
+        true => call,
+        false => call.filters(filter(FilterNameStringType::TagValue, &aws.scope.env)),
+    };
+    let mut pages = call.into_paginator().send();
     let mut ours = Vec::new();
     while let Some(page) = pages.next().await {
         let secrets = page.map_err(op("ListSecrets"))?.secret_list.unwrap_or_default();

@@ -92,11 +92,14 @@ impl Resource for Parameter {
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
         let scope = &cx.aws.scope;
-        let owned = vec![
-            filter(&format!("tag:{TAG_PROJECT}"), [scope.project.clone()]),
-            filter(&format!("tag:{TAG_ENV}"), [scope.env.clone()]),
-        ];
-        let descriptions = descriptions_of(cx.aws, owned).await?;
+        let mut owned = vec![filter(&format!("tag:{TAG_PROJECT}"), [scope.project.clone()])];
+        if !cx.aws.is_shared {
+            owned.push(filter(&format!("tag:{TAG_ENV}"), [scope.env.clone()]));
+        }
+        let mut descriptions = descriptions_of(cx.aws, owned).await?;
+        if cx.aws.is_shared {
+            descriptions.retain(|name, _| cx.is_candidate(name));
+        }
         let names = descriptions.keys().chain(cx.wanted.keys()).cloned().collect();
         let found = describe(cx.aws, &names, descriptions, Some(cx)).await?.into_iter().filter_map(
             |live| {

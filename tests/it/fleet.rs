@@ -1,0 +1,262 @@
+//! Many environments at once: their plans with one reading of the account, and the quotas that a fleet meets
+//! first. Through the real binary.
+
+use std::collections::BTreeMap;
+
+use payctl_engine::plan::Purpose;
+use payctl_sandbox::Sandbox;
+use serde_json::{Value, json};
+
+use crate::cli_support::{Folder, Ran, ended};
+use crate::support::{block_on, by_hand, configured, run, sandboxed};
+
+const HEAD: &str = "project = \"shop\"\nregion = \"us-east-1\"\n";
+
+/// What the pull requests of a serverless project have, beside the network and the key of `dev`.
+const THINGS: &str = r#"
+[network]
+from = "dev"
+
+[keys.main]
+from = "dev"
+
+[security_groups.app]
+description = "Functions"
+ingress = [{ port = 443, from = "vpc" }]
+egress = [{ port = 443, to = "0.0.0.0/0" }]
+
+[roles.app]
+services = ["lambda.amazonaws.com"]
+managed = ["service-role/AWSLambdaVPCAccessExecutionRole"]
+
+[tables.orders]
+partition_key = "id:S"
+
+[queues.jobs]
+key = "main"
+
+[functions.check]
+source = "../functions/check"
+runtime = "python3.13"
+handler = "index.handler"
+role = "app"
+subnets = "private"
+security_groups = ["app"]
+"#;
+
+const LENDER: &str = r#"
+[network]
+cidr = "10.0.0.0/16"
+nat = { kind = "none" }
+
+[keys.main]
+"#;
+
+const QUEUE: &str = "[queues.jobs]\n";
+
+fn template(things: &str) -> String {
+    let rule = "[template]\npattern = \"pr-[0-9]+\"\nexamples = [\"pr-1\"]\n";
+    format!("{HEAD}disposable = true\n{rule}{things}")
+}
+
+fn folder_with(things: &str) -> Folder {
+    let folder = Folder::empty();
+    folder.write("functions/check/index.py", "def handler(event, context):\n    return {}\n");
+    folder.write("config/pr.toml", &template(things));
+    folder
+}
+
+fn sandbox_of(folder: &Folder) -> Sandbox {
+    Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox")
+}
+
+/// Applies environments without the binary, which is faster.
+fn applied(folder: &Folder, envs: &[&str]) {
+    let sandbox = sandbox_of(folder);
+    block_on(async {
+        for env in envs {
+            let dir = folder.path("config");
+            let (provider, blueprint) = Box::pin(configured(&sandboxed(&sandbox), &dir, env)).await;
+            run(&provider, &blueprint, Purpose::Apply).await;
+        }
+    });
+}
+
+/// The number before ` API call` in the last line that has one.
+fn calls_in(text: &str) -> usize {
+    let line = text.lines().rfind(|line| line.contains(" API call")).expect("a line with calls");
+    let before = line.split(" API call").next().expect("a number");
+    let number = before.rsplit(|c: char| !c.is_ascii_digit()).next().expect("a number");
+    number.parse().expect("a number")
+}
+
+/// The row of each environment, by name.
+fn rows(ran: &Ran) -> BTreeMap<String, Value> {
+    let lines = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let row = |line: Value| {
+        assert_eq!(line["type"], "environment", "{line}");
+        (line["name"].as_str().expect("a name").to_owned(), line)
+    };
+    lines.map(row).collect()
+}
+
+const TEN: [&str; 10] =
+    ["pr-1", "pr-2", "pr-3", "pr-4", "pr-5", "pr-6", "pr-7", "pr-8", "pr-9", "pr-10"];
+
+#[test]
+fn ten_environments_are_planned_with_one_reading() {
+    let folder = folder_with(THINGS);
+    folder.write("config/dev.toml", &format!("{HEAD}disposable = true\n{LENDER}"));
+    applied(&folder, &["dev"]);
+    applied(&folder, &TEN);
+    let one = folder.expect(0, "plan --env pr-1 --sandbox --detailed-exitcode");
+    let ten = folder.expect(0, "plan --env pr-* --sandbox --detailed-exitcode");
+    for env in TEN {
+        let row = ten.out.lines().find(|line| line.split_whitespace().next() == Some(env));
+        assert!(row.is_some_and(|row| row.contains("no changes")), "{env}: {}", ten.out);
+    }
+    assert!(ten.out.contains("10 environments: 0 with changes, 0 failed"), "{}", ten.out);
+    let (one, ten) = (calls_in(&one.out), calls_in(&ten.out));
+    println!("one environment takes {one} calls, ten take {ten}");
+    assert!(ten <= 3 * one, "one environment takes {one} calls, ten take {ten}");
+    // The plan of many sees what the plan of one sees.
+    let hand = by_hand(&sandbox_of(&folder));
+    block_on(async {
+        let sqs = aws_sdk_sqs::Client::new(&hand);
+        let name = sqs.get_queue_url().queue_name("pr-7-shop-queue-jobs").send().await;
+        let url = name.expect("a queue").queue_url.expect("a URL");
+        let call = sqs
+            .set_queue_attributes()
+            .queue_url(&url)
+            .attributes(aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout, "77");
+        call.send().await.expect("changed");
+    });
+    let ten = folder.expect(2, "plan --env pr-* --sandbox --detailed-exitcode --json");
+    let changed: Vec<(String, Value)> =
+        rows(&ten).into_iter().filter(|(_, row)| row["state"] != "no_changes").collect();
+    assert_eq!(changed.len(), 1, "{changed:#?}");
+    assert_eq!((changed[0].0.as_str(), &changed[0].1["state"]), ("pr-7", &json!("changes")));
+    let change = &changed[0].1["plan"]["changes"][0];
+    assert_eq!(change["address"], "sqs.queue/jobs", "{change}");
+}
+
+#[test]
+fn an_environment_that_cannot_be_planned_does_not_stop_the_others() {
+    let folder = folder_with(QUEUE);
+    folder.write("config/dev.toml", &format!("{HEAD}{QUEUE}"));
+    folder.write("config/bad.toml", &format!("{HEAD}[queues.jobs]\nvisibilty = 3\n"));
+    let account = "account = \"123456789012\"\n";
+    folder.write("config/new.toml", &format!("{HEAD}{account}{QUEUE}"));
+    applied(&folder, &["dev", "pr-7"]);
+    let all = folder.expect(1, "plan --all --sandbox --json");
+    let rows = rows(&all);
+    let states: BTreeMap<&str, &str> = rows
+        .iter()
+        .map(|(name, row)| (name.as_str(), row["state"].as_str().unwrap_or_default()))
+        .collect();
+    let expected =
+        [("bad", "failed"), ("dev", "no_changes"), ("new", "new"), ("pr-7", "no_changes")];
+    assert_eq!(states, BTreeMap::from(expected), "a template is not an environment");
+    assert!(rows["bad"]["error"]["message"].as_str().is_some(), "{}", rows["bad"]);
+    assert_eq!(rows["new"]["plan"]["summary"]["create"], 1);
+    let codes: Vec<&Value> = rows.values().map(|row| &row["exit_code"]).collect();
+    assert_eq!(codes, [&json!(1), &json!(0), &json!(0), &json!(0)]);
+    let text = folder.expect(1, "plan --all --sandbox --detailed-exitcode");
+    assert!(text.err.contains("bad: the config has 1 problem"), "{}", text.err);
+    assert!(text.out.contains("4 environments: 1 with changes, 1 failed"), "{}", text.out);
+
+    std::fs::remove_file(folder.path("config/bad.toml")).expect("removed");
+    folder.expect(2, "plan --all --sandbox --detailed-exitcode");
+    folder.expect(0, "plan --all --sandbox");
+    folder.expect(0, "plan --env d* --sandbox --detailed-exitcode");
+}
+
+#[test]
+fn a_pattern_is_for_plans_alone_and_for_names_that_exist() {
+    let folder = folder_with(QUEUE);
+    for command in ["apply --auto-approve", "destroy --auto-approve", "status", "plan --target a"] {
+        let ran = folder.expect(1, &format!("{command} --env pr-* --sandbox"));
+        let is_told = ran.err.contains("names several environments")
+            || ran.err.contains("needs one environment");
+        assert!(is_told, "{}", ran.err);
+    }
+    assert_eq!(folder.counts(), json!({}));
+    let none = folder.expect(1, "plan --env pr-* --sandbox");
+    assert!(none.err.contains("no environment fits `pr-*`"), "{}", none.err);
+}
+
+#[test]
+fn what_lives_without_a_config_is_in_the_table_and_other_projects_are_not() {
+    let folder = folder_with(QUEUE);
+    folder.write("config/old.toml", &format!("{HEAD}{QUEUE}"));
+    folder.write("bank/vault.toml", &format!("{HEAD}{QUEUE}").replace("\"shop\"", "\"bank\""));
+    applied(&folder, &["old", "pr-7"]);
+    folder.expect(0, "apply --env vault --sandbox --config-dir bank --auto-approve");
+    std::fs::remove_file(folder.path("config/old.toml")).expect("removed");
+    let all = folder.expect(0, "plan --all --sandbox --detailed-exitcode");
+    let line = all.out.lines().find(|line| line.starts_with("old "));
+    assert!(line.is_some_and(|line| line.contains("not in the config")), "{}", all.out);
+    assert!(!all.out.contains("vault"), "{}", all.out);
+    assert!(all.err.contains("1 environment of other projects"), "{}", all.err);
+}
+
+/// The calls to Service Quotas of a command with `-v`.
+fn quotas_asked(ran: &Ran) -> Vec<&str> {
+    ran.err.lines().filter(|line| line.contains("Service Quotas.")).map(str::trim).collect()
+}
+
+#[test]
+fn a_full_quota_of_networks_is_found_before_the_first_write() {
+    let network = "[network]\ncidr = \"10.0.0.0/16\"\nnat = { kind = \"none\" }\n";
+    let folder = folder_with(network);
+    applied(&folder, &["pr-7"]);
+    let hand = by_hand(&sandbox_of(&folder));
+    block_on(async {
+        let ec2 = aws_sdk_ec2::Client::new(&hand);
+        for number in 1..5 {
+            let call = ec2.create_vpc().cidr_block(format!("10.{number}.0.0/16"));
+            call.send().await.expect("a VPC");
+        }
+    });
+    let before = folder.counts();
+    for command in ["plan", "apply --auto-approve"] {
+        let refused = folder.expect(1, &format!("{command} --env pr-8 --sandbox"));
+        let says = |text: &str| assert!(refused.err.contains(text), "{text}: {}", refused.err);
+        says("the account has no room for 1 more VPC");
+        says("it has 5 of 5 in us-east-1; an environment like this one needs 1, so 0 more fit");
+        says("--service-code vpc --quota-code L-F678F1CE --desired-value 6");
+    }
+    assert_eq!(folder.counts(), before);
+    // A plan that creates no network asks nothing.
+    let settled = folder.expect(0, "plan --env pr-7 --sandbox --detailed-exitcode -v");
+    assert_eq!(quotas_asked(&settled), Vec::<&str>::new());
+}
+
+#[test]
+fn a_quota_that_may_not_be_read_is_a_note() {
+    let network = "[network]\ncidr = \"10.0.0.0/16\"\nnat = { kind = \"none\" }\n";
+    let folder = folder_with(network);
+    let policy = folder.policy_without("plan", "pr-7", "servicequotas:GetServiceQuota");
+    let mut plan = folder.payctl("plan --env pr-7 --sandbox");
+    let ran = ended(plan.env("PAYCTL_SANDBOX_POLICY", policy));
+    ran.expect(0, "the quota is denied");
+    assert!(ran.out.contains("payctl does not know how many VPCs"), "{}", ran.out);
+    assert!(ran.out.contains("servicequotas:GetServiceQuota"), "{}", ran.out);
+    let allowed = folder.expect(0, "plan --env pr-7 --sandbox -v");
+    assert_eq!(quotas_asked(&allowed), ["1  Service Quotas.GetServiceQuota"]);
+    assert!(!allowed.out.contains("does not know"), "{}", allowed.out);
+}
+
+#[test]
+fn an_environment_with_an_account_belongs_to_its_region() {
+    let folder = Folder::empty();
+    let account = "account = \"123456789012\"\n";
+    folder.write("config/dev.toml", &format!("{HEAD}{account}{QUEUE}"));
+    let ran = folder.expect(1, "apply --env dev --sandbox --region eu-west-1 --auto-approve");
+    let told = "--region is eu-west-1, but this environment belongs to us-east-1";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    assert!(!folder.path(".payctl/sandbox").exists(), "nothing was read");
+    folder.expect(0, "plan --env dev --sandbox --region us-east-1");
+    folder.edit("config/dev.toml", account, "");
+    folder.expect(0, "plan --env dev --sandbox --region eu-west-1");
+}
