@@ -22,6 +22,15 @@ pub struct Meter {
     pub service: String,
     /// The usage type in the price list, without the region.
     pub usage: String,
+    /// Further attributes in the price list, where a usage type has several prices.
+    #[serde(default)]
+    pub filter: BTreeMap<String, String>,
+    /// Whether the usage type names no region.
+    #[serde(default)]
+    pub anywhere: bool,
+    /// Why no list has a price that holds for everybody.
+    #[serde(default)]
+    pub unlisted: Option<String>,
 }
 
 static METERS: LazyLock<BTreeMap<String, Meter>> = LazyLock::new(|| {

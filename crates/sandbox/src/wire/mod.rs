@@ -196,6 +196,7 @@ fn by_target(prefix: &str) -> String {
         "AWSWAF_20190729" => "wafv2",
         "AWSEvents" => "events",
         "AWSInsightsIndexService" => "ce",
+        "AWSPriceListService" => "pricing",
         "GraniteServiceVersion20100801" => "monitoring",
         other => other,
     };
