@@ -25,6 +25,7 @@ use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
+use super::pricing;
 use super::web::Web;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
@@ -83,6 +84,7 @@ pub struct Aws {
     pub(crate) eventbridge: aws_sdk_eventbridge::Client,
     pub(crate) guardduty: aws_sdk_guardduty::Client,
     pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) pricing: aws_sdk_pricing::Client,
     pub(crate) rds: aws_sdk_rds::Client,
     pub(crate) resourcegroupstagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) route53: aws_sdk_route53::Client,
@@ -199,6 +201,7 @@ impl Aws {
             partition: String::new(),
         };
         let is_elsewhere = config.endpoint_url().is_some();
+        let priced = Region::new(pricing::endpoint(&scope.region));
         let is_special = [config.use_fips(), config.use_dual_stack()].contains(&Some(true));
         Ok(Self {
             scope,
@@ -221,6 +224,7 @@ impl Aws {
             eventbridge: client!(aws_sdk_eventbridge, &config, meter),
             guardduty: client!(aws_sdk_guardduty, &config, meter),
             lambda: client!(aws_sdk_lambda, &config, meter),
+            pricing: client!(aws_sdk_pricing, &config, meter, region(priced)),
             rds: client!(aws_sdk_rds, &config, meter),
             resourcegroupstagging: client!(aws_sdk_resourcegroupstagging, &config, meter),
             route53: client!(aws_sdk_route53, &config, meter, alone route53::rates::RATES.alone),

@@ -7,9 +7,12 @@ use serde_json::{Map, Value, json};
 use super::facts;
 use super::kinds::KINDS;
 use super::traffic;
-use super::{leases, leftovers};
+use super::{leases, leftovers, measured, pricing, spent};
 use payctl_engine::model::permit::{Only, Permit, When};
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
+
+/// What the flags of `payctl cost` need that call AWS, and `payctl prices update`.
+pub const COST: [&[Permit]; 3] = [measured::PERMITS, pricing::PERMITS, spent::PERMITS];
 
 /// How many characters AWS allows in a managed policy, white space not counted.
 pub const LIMIT: usize = 6144;
@@ -27,12 +30,14 @@ pub enum Task {
     Destroy,
     /// Move its traffic.
     Shift,
+    /// Compare its cost with AWS's prices, measures and bills.
+    Cost,
 }
 
 impl Task {
     fn needs(self, when: When) -> bool {
         match self {
-            Self::Plan | Self::Shift => when == When::Look,
+            Self::Plan | Self::Shift | Self::Cost => when == When::Look,
             Self::Check => matches!(when, When::Look | When::Check),
             Self::Apply => when != When::Check,
             Self::Destroy => matches!(when, When::Look | When::Watch | When::Delete),
@@ -148,6 +153,9 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
         }
     };
     grant("", &Permit::look(facts::ACTIONS, &["*"]));
+    if task == Task::Cost {
+        COST.iter().copied().flatten().for_each(|permit| grant("", permit));
+    }
     // A shift leaves no record.
     if task != Task::Shift {
         leases::LOOKS.iter().for_each(|permit| grant("", permit));

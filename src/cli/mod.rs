@@ -45,6 +45,7 @@ mod outputs;
 mod plan;
 mod policy;
 mod preflight;
+mod prices;
 mod receipt;
 mod restores;
 #[cfg(feature = "sandbox")]
@@ -55,6 +56,7 @@ mod secret;
 mod session;
 mod shift;
 mod signals;
+mod spending;
 mod status;
 mod validate;
 
@@ -179,6 +181,7 @@ enum Command {
     Check(check::Args),
     Diagram(diagram::Args),
     Cost(cost::Args),
+    Prices(prices::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -245,7 +248,8 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
         Command::Diagram(args) => diagram::run(cx, args),
-        Command::Cost(args) => cost::run(cx, args),
+        Command::Cost(args) => wait(stoppable(cx, cost::run(cx, args))),
+        Command::Prices(args) => wait(stoppable(cx, prices::run(cx, args))),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

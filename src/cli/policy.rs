@@ -43,6 +43,8 @@ enum For {
     Destroy,
     /// Shift, shift status and shift back
     Shift,
+    /// Cost with --live-prices, --measured or --actual, prices update, and all that plan needs
+    Cost,
 }
 
 /// The id of an account.
@@ -71,6 +73,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         For::Apply => (Task::Apply, "apply"),
         For::Destroy => (Task::Destroy, "destroy"),
         For::Shift => (Task::Shift, "shift"),
+        For::Cost => (Task::Cost, "cost"),
     };
     let statements = least(task, &scope, &names);
     if let Some(dir) = &args.out {
