@@ -43,7 +43,7 @@ fn unusable(code: &str, message: String) -> OpError {
     OpError::new("GetProducts", ErrorClass::Invalid, code, message)
 }
 
-/// Reads the prices of all meters in a region. Meters whose products have different prices are an error.
+/// Reads the prices of all meters in a region. A meter whose products have different prices is an error.
 pub async fn listed(aws: &Aws, region: &str) -> Result<Listed, OpError> {
     if list::prefixes(region).is_empty() {
         let message = format!("payctl does not know how the price list names usage in {region}");
@@ -68,8 +68,8 @@ pub async fn listed(aws: &Aws, region: &str) -> Result<Listed, OpError> {
     missing.sort();
     unclear.sort();
     if !unclear.is_empty() {
-        let message = format!("the price list has different prices for {}", unclear.join("; "));
-        return Err(unusable("DifferentPrices", message));
+        let message = format!("the price list has no clear price for {}", unclear.join("; "));
+        return Err(unusable("UnclearPrices", message));
     }
     if prices.iter().next().is_none() {
         let message =
@@ -79,15 +79,18 @@ pub async fn listed(aws: &Aws, region: &str) -> Result<Listed, OpError> {
     Ok(Listed { prices, missing })
 }
 
-/// The price of a meter; the products as an error if their prices differ.
+/// The price of a meter; a sentence as an error if the products have no price that is clear.
 async fn price_of(
     aws: &Aws,
     meter: &Meter,
     region: &str,
 ) -> Result<Result<Option<Price>, String>, OpError> {
     for question in meter.questions(region) {
-        let products = retry_read(|| products(aws, &question)).await?;
-        match list::chosen(meter, region, products) {
+        let texts = retry_read(|| products(aws, &question)).await?;
+        let read: Result<Vec<Option<Product>>, String> =
+            texts.iter().map(|text| list::product(text)).collect();
+        let products = read.map(|products| products.into_iter().flatten().collect());
+        match products.and_then(|products| list::chosen(meter, region, products)) {
             Ok(None) => {}
             found => return Ok(found),
         }
@@ -95,7 +98,8 @@ async fn price_of(
     Ok(Ok(None))
 }
 
-async fn products(aws: &Aws, question: &Question) -> Result<Vec<Product>, OpError> {
+/// The products that a question finds, as JSON texts.
+async fn products(aws: &Aws, question: &Question) -> Result<Vec<String>, OpError> {
     let filter = |(field, value): (&String, &String)| {
         let kind = FilterType::TermMatch;
         let filter = Filter::builder().r#type(kind).field(field).value(value).build();
@@ -107,14 +111,8 @@ async fn products(aws: &Aws, question: &Question) -> Result<Vec<Product>, OpErro
         .service_code(&question.service)
         .set_filters(Some(question.fields.iter().map(filter).collect()))
         .format_version("aws_v1");
-    let mut texts = call.into_paginator().items().send();
-    let mut products = Vec::new();
-    while let Some(text) = texts.next().await {
-        let product = list::product(&text.map_err(op("GetProducts"))?)
-            .map_err(|why| unusable("Unreadable", format!("a product cannot be read: {why}")))?;
-        products.extend(product);
-    }
-    Ok(products)
+    let texts = call.into_paginator().items().send();
+    texts.collect::<Result<Vec<_>, _>>().await.map_err(op("GetProducts"))
 }
 
 #[cfg(test)]

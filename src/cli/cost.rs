@@ -90,12 +90,13 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if args.measured.is_some() || args.actual.is_some() {
         let session = Session::open(cx, &env).await?;
         if let Some(days) = args.measured {
-            let (own_load, found) = spending::measure(cx, &session, &assume, &bill, days).await?;
+            let measuring = spending::measure(cx, &session, &assume, &bill, days);
+            let (own_load, found) = Box::pin(measuring).await?;
             (assume, measured) = (own_load, Some(found));
             bill = bill_of(&after.blueprint, &assume, &own);
         }
         if let Some(days) = args.actual {
-            actual = Some(spending::actual(cx, &session, &bill, days).await?);
+            actual = Some(Box::pin(spending::actual(cx, &session, &bill, days)).await?);
         }
     }
     let before = match (&args.baseline, &args.against) {

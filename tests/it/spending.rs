@@ -91,7 +91,7 @@ fn figures_of_cloudwatch_become_the_load_of_a_month() {
     });
 }
 
-const SHOP: &str = "project = \"shop\"\nregion = \"us-east-1\"\ndisposable = true\n\n[tables.carts]\npartition_key = \"id:S\"\npoint_in_time_recovery = false\n\n[queues.jobs]\n";
+const SHOP: &str = "project = \"shop\"\nregion = \"us-east-1\"\ndisposable = true\n\n[tables.carts]\npartition_key = \"id:S\"\npoint_in_time_recovery = false\n\n[queues.jobs]\n\n[outputs]\ncarts = \"${tables.carts.name}\"\n";
 
 fn shop() -> Folder {
     let folder = Folder::empty();
@@ -169,14 +169,10 @@ fn a_plan_and_an_apply_take_the_prices_of_the_list() {
 fn measures_take_the_place_of_the_assumptions() {
     let folder = shop();
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
-    let outputs = folder.expect(0, "graph --env dev --sandbox --json").out;
     let now = OffsetDateTime::now_utc().unix_timestamp();
-    let table = {
-        let status = folder.expect(0, "status --env dev --sandbox --json").out;
-        let found =
-            status.split('"').find(|part| part.starts_with("dev-shop-") && part.contains("carts"));
-        found.unwrap_or_else(|| panic!("no table in {status} {outputs}")).to_owned()
-    };
+    let outputs = folder.expect(0, "outputs --env dev --sandbox --json").out;
+    let table = outputs.split('"').find(|part| part.starts_with("dev-shop-"));
+    let table = table.unwrap_or_else(|| panic!("no table in {outputs}"));
     let input = json!({ "Namespace": "AWS/DynamoDB", "MetricData": [{
         "MetricName": "ConsumedWriteCapacityUnits", "Timestamp": now, "Values": [1], "Counts": [2000000],
         "Dimensions": [{ "Name": "TableName", "Value": table }] }] });

@@ -77,7 +77,7 @@ type Key = (&'static str, &'static str);
 /// The usage of the meters that a bill's row is about.
 fn key_of(spent: &Spent, region: &str) -> Option<Key> {
     let usage = bare(&spent.usage, region);
-    let mut meters = meters::all().values().filter(|meter| meter.usage == usage);
+    let mut meters = meters::all().values().filter(|meter| meter.usages().any(|one| one == usage));
     let is_named = |service: &str| {
         let names = names(service);
         names.is_empty() || names.contains(&&*spent.service)
@@ -158,6 +158,7 @@ mod tests {
             charged("dynamodb.table/t", "dynamodb.storage", "10"),
             charged("s3.bucket/b", "s3.standard", "10"),
             charged("lambda.function/f", "transfer.out", "100"),
+            charged("lambda.function/f", "lambda.requests", "1000000"),
         ];
         let prices = Prices::shipped("eu-central-1").expect("a table");
         Bill::of(charges, &prices, &Assumptions::default())
@@ -171,6 +172,7 @@ mod tests {
             spent("Amazon Elastic Load Balancing", "EUC1-LoadBalancerUsage", "41"),
             spent("Amazon Simple Storage Service", "EUC1-TimedStorage-ByteHrs", "0.2"),
             spent("AWS Lambda", "EUC1-DataTransfer-Out-Bytes", "4"),
+            spent("AWS Lambda", "EUC1-Request-ARM", "6"),
             spent("Amazon S3 Glacier", "EUC1-TimedStorage-ByteHrs", "5"),
             spent("AWS Config", "EUC1-ConfigurationItemRecorded", "7"),
             spent("EC2 - Other", "USW2-NatGateway-Hours", "3"),
@@ -188,6 +190,8 @@ mod tests {
         assert_eq!(line("Amazon Simple Storage Service: TimedStorage-ByteHrs").actual, d("0.2"));
         assert_eq!(line("Amazon DynamoDB: TimedStorage-ByteHrs").sort, Sort::Estimated);
         assert_eq!(line("AWSDataTransfer: DataTransfer-Out-Bytes").actual, d("4"));
+        // What functions on arm64 are charged for has a usage of its own, at the same price.
+        assert_eq!(line("AWS Lambda: Request").actual, d("6"));
         for (what, amount) in [
             ("Amazon S3 Glacier: EUC1-TimedStorage-ByteHrs", "5"),
             ("AWS Config: EUC1-ConfigurationItemRecorded", "7"),

@@ -82,12 +82,15 @@ impl Meter {
             return Vec::new();
         }
         let prefixes = if self.anywhere { vec![String::new()] } else { prefixes(region) };
-        let question = |prefix: String| {
+        let question = |usage: String| {
             let mut fields = self.filter.clone();
-            fields.insert("usagetype".to_owned(), format!("{prefix}{}", self.usage));
+            fields.insert("usagetype".to_owned(), usage);
             Question { service: self.service.clone(), fields }
         };
-        prefixes.into_iter().map(question).collect()
+        let usages = self.usages().flat_map(|usage| {
+            prefixes.iter().map(move |prefix| format!("{prefix}{usage}")).collect::<Vec<_>>()
+        });
+        usages.map(question).collect()
     }
 }
 
@@ -169,7 +172,11 @@ pub fn product(text: &str) -> Result<Option<Product>, String> {
         let from = number(dimension.begin_range.as_deref().unwrap_or("0"))?;
         tiers.push(Tier { from, price: number(price)? });
     }
-    tiers.sort_by_key(|tier| tier.from);
+    tiers.sort_by(|one, other| (one.from, one.price).cmp(&(other.from, other.price)));
+    tiers.dedup();
+    if tiers.windows(2).any(|pair| pair[0].from == pair[1].from) {
+        return Err(format!("{sku} has several prices for one quantity: {}", said(&tiers)));
+    }
     let tiers = without_free(tiers);
     if !tiers.first().is_some_and(|tier| tier.from.is_zero()) {
         return Err(format!("the prices of {sku} do not begin at 0"));
@@ -299,6 +306,8 @@ mod tests {
     fn tiers_are_sorted_and_a_free_quantity_is_not_a_price() {
         let tiers = [("10240", "0.0850000000"), ("100", "0.09"), ("0", "0"), ("51200", "0.0850")];
         assert_eq!(said(&one("x", "", &tiers).tiers), "0.09, from 10240 0.085");
+        let twice = product(&listed("x", "", &[("0", "1"), ("0", "2")])).expect_err("two prices");
+        assert_eq!(twice, "SKUx has several prices for one quantity: 1, 2");
         // What costs nothing at all is free.
         assert_eq!(said(&one("x", "", &[("0", "0.0000000000")]).tiers), "0");
     }
@@ -345,7 +354,10 @@ mod tests {
         assert_eq!(usages("nat.hours", "eu-west-1"), prefixed(&["EU-", "EUW1-", "eu-west-1-"]));
         assert_eq!(usages("nat.hours", "eu-central-1"), prefixed(&["EUC1-", "eu-central-1-"]));
         assert_eq!(usages("nat.hours", "xx-west-9"), Vec::<String>::new());
-        assert_eq!(usages("cloudwatch.dashboard", "eu-central-1"), ["DashboardsUsageHour"]);
+        assert_eq!(
+            usages("cloudwatch.dashboard", "eu-central-1"),
+            ["DashboardsUsageHour", "DashboardsUsageHour-Basic"]
+        );
         assert_eq!(usages("sns.sms", "eu-central-1"), Vec::<String>::new());
         let fields = &meter("nlb.hours").questions("us-west-2")[0].fields;
         assert_eq!(fields["productFamily"], "Load Balancer-Network");

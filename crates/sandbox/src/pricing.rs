@@ -108,6 +108,9 @@ fn tenths(number: &str) -> String {
 
 fn product(sku: &str, region: &str, meter: &Meter, row: Row) -> Product {
     let usage = format!("{}{}", prefix(region, meter), meter.usage);
+    // Queues have another word in one region.
+    let is_other = region == "us-east-1" && meter.service == "AWSQueueService";
+    let usage = if is_other { usage.replace("Tier1", "RBP") } else { usage };
     let single = row.price.map(|price| Tier { from: "0".into(), price });
     let mut tiers: Vec<Tier> = single.into_iter().chain(row.tiers).collect();
     // These services list what is free each month.
@@ -263,6 +266,7 @@ mod tests {
         for (service, name) in [
             ("AmazonEC2", "NatGateway-Hours"),
             ("awskms", "us-east-1-KMS-Keys"),
+            ("AWSQueueService", "Requests-FIFO-RBP"),
             ("AmazonApiGateway", "USE1-ApiGatewayRequest"),
             ("AmazonCloudWatch", "CW:AlarmMonitorUsage"),
             ("AmazonCloudWatch", "USE1-DataProcessing-Bytes"),
