@@ -25,6 +25,7 @@ use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
+use super::pricing;
 use super::reading::Reading;
 use super::web::Web;
 use payctl_engine::model::error::{ErrorClass, OpError};
@@ -88,6 +89,7 @@ pub struct Aws {
     pub(crate) eventbridge: aws_sdk_eventbridge::Client,
     pub(crate) guardduty: aws_sdk_guardduty::Client,
     pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) pricing: aws_sdk_pricing::Client,
     pub(crate) rds: aws_sdk_rds::Client,
     pub(crate) resourcegroupstagging: aws_sdk_resourcegroupstagging::Client,
     pub(crate) route53: aws_sdk_route53::Client,
@@ -225,6 +227,7 @@ impl Aws {
             partition: String::new(),
         };
         let is_elsewhere = config.endpoint_url().is_some();
+        let priced = Region::new(pricing::endpoint(&scope.region));
         let is_special = [config.use_fips(), config.use_dual_stack()].contains(&Some(true));
         Ok(Self {
             scope,
@@ -248,6 +251,7 @@ impl Aws {
             eventbridge: client!(aws_sdk_eventbridge, &config, wires),
             guardduty: client!(aws_sdk_guardduty, &config, wires),
             lambda: client!(aws_sdk_lambda, &config, wires),
+            pricing: client!(aws_sdk_pricing, &config, wires, region(priced)),
             rds: client!(aws_sdk_rds, &config, wires),
             resourcegroupstagging: client!(aws_sdk_resourcegroupstagging, &config, wires),
             route53: client!(aws_sdk_route53, &config, wires, alone route53::rates::RATES.alone),

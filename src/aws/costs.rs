@@ -12,6 +12,7 @@ use payctl_money::{Decimal, HOURS, decimal};
 use serde_json::Value;
 
 use super::kinds::find_kind;
+use super::measured::Gauge;
 use super::resource::Resource;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Text, each_ref};
@@ -173,6 +174,23 @@ pub fn loads(resources: &Resources, assume: &Assumptions) -> BTreeMap<Address, L
         loads.insert(next.clone(), load);
     }
     loads
+}
+
+/// What CloudWatch measures of the load of resources that have these ids of AWS.
+pub fn gauges(
+    resources: &Resources,
+    assume: &Assumptions,
+    ids: &BTreeMap<Address, String>,
+) -> BTreeMap<Address, Vec<Gauge>> {
+    let graph = Graph::of(resources);
+    let loads = loads(resources, assume);
+    let gauges = ids.iter().filter_map(|(address, id)| {
+        let (kind, spec) = (find_kind(&address.kind)?, resources.get(address)?);
+        let load = loads.get(address).cloned().unwrap_or_default();
+        let view = Costs { address, assume, load, all: &graph };
+        Some((address.clone(), kind.gauges(spec, id, &view)))
+    });
+    gauges.filter(|(_, gauges)| !gauges.is_empty()).collect()
 }
 
 /// What resources cost in a month.

@@ -8,9 +8,12 @@ use super::census;
 use super::facts;
 use super::kinds::{HOLDERS, INDEXES, KINDS, LATE};
 use super::traffic;
-use super::{leases, leftovers};
+use super::{leases, leftovers, measured, pricing, spent};
 use payctl_engine::model::permit::{Only, Permit, When};
 use payctl_engine::model::scope::{Scope, TAG_ENV, TAG_PROJECT};
+
+/// What the flags of `payctl cost` need that call AWS, and `payctl prices update`.
+pub const COST: [&[Permit]; 3] = [measured::PERMITS, pricing::PERMITS, spent::PERMITS];
 
 /// How many characters AWS allows in a managed policy, white space not counted.
 pub const LIMIT: usize = 6144;
@@ -32,12 +35,14 @@ pub enum Task {
     Gc,
     /// List all environments of the account.
     EnvList,
+    /// Compare its cost with AWS's prices, measures and bills.
+    Cost,
 }
 
 impl Task {
     fn needs(self, when: When) -> bool {
         match self {
-            Self::Plan | Self::Shift => when == When::Look,
+            Self::Plan | Self::Shift | Self::Cost => when == When::Look,
             Self::Check => matches!(when, When::Look | When::Check),
             Self::Apply => when != When::Check,
             Self::Destroy | Self::Gc => matches!(when, When::Look | When::Watch | When::Delete),
@@ -167,6 +172,9 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
         for late in LATE {
             late.permits.iter().for_each(|permit| grant(late.kind, permit));
         }
+    }
+    if task == Task::Cost {
+        COST.iter().copied().flatten().for_each(|permit| grant("", permit));
     }
     // A shift leaves no record.
     if !matches!(task, Task::Shift | Task::EnvList) {

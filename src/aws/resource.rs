@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::clients::Aws;
 use super::costs::Costs;
+use super::measured::Gauge;
 use super::tags;
 use payctl_engine::diff::diff_tags;
 use payctl_engine::model::address::Address;
@@ -26,7 +27,7 @@ use payctl_engine::model::meta::Meta;
 use payctl_engine::model::scope::{Scope, TAG_ADDRESS};
 use payctl_engine::model::text::{Output, Outputs};
 use payctl_engine::model::verdict::Verdict;
-use payctl_engine::provider::{Answer, Sweep, Target};
+use payctl_engine::provider::{Answer, Sweep, Tagged, Target};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
 use payctl_money::load::{Driver, Passed};
@@ -69,6 +70,11 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// What AWS charges for it in a month, under its load. Kinds with `Pricing::Charged` have some.
     fn charges(&self, _: &Costs<'_>) -> Vec<Charge> {
+        Vec::new()
+    }
+
+    /// What CloudWatch measures of its load, for an object with this id of AWS.
+    fn gauges(&self, _id: &str, _: &Costs<'_>) -> Vec<Gauge> {
         Vec::new()
     }
 
@@ -231,7 +237,18 @@ impl Survey<'_> {
 
     /// The answer of the tagging API, which is asked once in a sweep.
     pub(crate) async fn tags_of_everything(&self) -> Option<&BTreeMap<String, Tags>> {
+        Some(&self.tagged().await?.of)
+    }
+
+    async fn tagged(&self) -> Option<&Tagged> {
         Some(self.sweep?.tags.get_or_init(|| tags::of_everything(self.aws)).await)
+    }
+
+    /// Whether the answer of the tagging API has an object of a service; `None` if it does not say.
+    pub(crate) async fn has_tagged(&self, service: &str) -> Option<bool> {
+        let Tagged { of, is_whole } = self.tagged().await?;
+        let has = of.keys().any(|arn| arn.split(':').nth(2) == Some(service));
+        (has || *is_whole).then_some(has)
     }
 
     /// The read of an object that another owner may have. A denial matters only if the config wants
@@ -355,6 +372,8 @@ pub trait AnyKind: Send + Sync {
     fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Passed<Address>>;
     /// See [`Resource::charges`].
     fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError>;
+    /// See [`Resource::gauges`].
+    fn gauges(&self, spec: &Value, id: &str, cx: &Costs<'_>) -> Vec<Gauge>;
     /// See [`Resource::survey`].
     fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
     /// See [`Resource::read`].
@@ -467,6 +486,10 @@ impl<R: Resource> AnyKind for Erased<R> {
 
     fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError> {
         Ok(Self::decode(spec)?.charges(cx))
+    }
+
+    fn gauges(&self, spec: &Value, id: &str, cx: &Costs<'_>) -> Vec<Gauge> {
+        Self::decode(spec).map(|spec| spec.gauges(id, cx)).unwrap_or_default()
     }
 
     fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {

@@ -23,9 +23,12 @@ pub(super) struct Args {
     /// With --auto-approve: also allow changes that lose data for good
     #[arg(long)]
     allow_data_loss: bool,
-    /// Go on although the environment would cost more than its budget; the output states the reason
+    /// Go on although the environment would cost more than its budget; the output and the history state the reason
     #[arg(long, value_name = "REASON")]
     over_budget: Option<String>,
+    /// Take the prices from AWS's price list instead of those in payctl
+    #[arg(long)]
+    live_prices: bool,
     #[command(flatten)]
     lease: lease::Args,
 }
@@ -36,7 +39,10 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         Some(plan) => env_of(cx, plan)?,
         None => cx.env()?,
     };
-    let session = Session::open(cx, &env).await?;
+    let mut session = Session::open(cx, &env).await?;
+    if args.live_prices {
+        session.price_live(cx).await?;
+    }
     let work = async |hold: &Hold<'_>| change(cx, args, &session, saved.as_ref(), hold).await;
     lease::under(cx, &session, &args.lease, "apply", work).await
 }

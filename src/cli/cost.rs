@@ -1,6 +1,5 @@
 //! `payctl cost`, and the money of a plan.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use payctl_money::bill::Bill;
@@ -9,24 +8,27 @@ use payctl_money::load::Assumptions;
 use payctl_money::prices::Prices;
 use payctl_money::{Decimal, cents};
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session, Sketch};
-use super::{Context, Global, exit};
+use super::{Context, Global, exit, expiry, prices, spending};
 use crate::aws::costs::{self, Resources};
 use crate::blueprint::advice::{self, Advice};
 use crate::blueprint::{self, Facts};
 use crate::config;
+use crate::config::schema::text::TimeSpan;
 use crate::ui::cost as texts;
-use crate::ui::cost::{Impact, Saving, Sides};
+use crate::ui::cost::{Impact, Sides, Statement, Until};
+use crate::ui::savings::{self, Saving};
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::plan::{Action, Plan, Purpose};
 
-/// Show what the environment costs, without calling AWS
+/// Show what the environment costs
 ///
 /// Computes from the config, from the assumptions in `[usage]`, and from the list prices in payctl. Each
-/// price has its source and its date.
+/// price has its source and its date. Only --live-prices, --measured and --actual call AWS.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Compare with the environment of the same name in another config directory
@@ -44,6 +46,16 @@ pub(super) struct Args {
     /// A file of prices, which replace those in payctl
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
+    /// Take the prices from AWS's price list, which needs credentials, instead of those in payctl
+    #[arg(long)]
+    live_prices: bool,
+    /// Take the load of so many days from CloudWatch instead of `[usage]`, and show how far that was off
+    #[arg(long, value_name = "DAYS", value_parser = spending::days, conflicts_with_all = ["baseline", "against", "advise"])]
+    measured: Option<u16>,
+    /// Show what so many days cost beside the estimate, from Cost Explorer: AWS charges 0.01 USD a
+    /// request
+    #[arg(long, value_name = "DAYS", value_parser = spending::days)]
+    actual: Option<u16>,
     /// Subtract the monthly quantities that AWS never charges
     #[arg(long)]
     free_quantities: bool,
@@ -60,13 +72,33 @@ enum Format {
     Markdown,
 }
 
-pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
+pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let env = cx.env()?;
     let after = sketch(&cx.global, &env)?;
     let mut assume = after.assume.clone();
     assume.free_quantities |= args.free_quantities;
-    let own = args.prices.as_deref().map(read).transpose()?;
-    let bill = bill_of(&after.blueprint, &assume, own.as_ref());
+    let mut own = Vec::new();
+    if args.live_prices {
+        let aws = session::account(cx).await?;
+        own.push(prices::live(cx, &aws, &after.blueprint.scope.region).await?);
+        session::explain_calls(cx, &aws);
+    }
+    // Negotiated prices count before those of the list.
+    own.extend(args.prices.as_deref().map(prices::read).transpose()?);
+    let mut bill = bill_of(&after.blueprint, &assume, &own);
+    let (mut measured, mut actual) = (None, None);
+    if args.measured.is_some() || args.actual.is_some() {
+        let session = Session::open(cx, &env).await?;
+        if let Some(days) = args.measured {
+            let measuring = spending::measure(cx, &session, &assume, &bill, days);
+            let (own_load, found) = Box::pin(measuring).await?;
+            (assume, measured) = (own_load, Some(found));
+            bill = bill_of(&after.blueprint, &assume, &own);
+        }
+        if let Some(days) = args.actual {
+            actual = Some(Box::pin(spending::actual(cx, &session, &bill, days)).await?);
+        }
+    }
     let before = match (&args.baseline, &args.against) {
         (Some(dir), _) => {
             let elsewhere = Global { config_dir: dir.clone(), ..cx.global.clone() };
@@ -77,7 +109,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     };
     // Both sides have the same load, that of the environment that is asked about.
     let compared = before.map(|(name, before)| {
-        let before = bill_of(&before.blueprint, &assume, own.as_ref());
+        let before = bill_of(&before.blueprint, &assume, &own);
         (name, Comparison::of(&before, &bill), before)
     });
     let mut steps = Vec::new();
@@ -85,7 +117,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         let elsewhere = Global { config_dir: dir.clone(), ..cx.global.clone() };
         let mut last = before.total();
         for name in steps_of(dir, &env)? {
-            let step = bill_of(&sketch(&elsewhere, &name)?.blueprint, &assume, own.as_ref());
+            let step = bill_of(&sketch(&elsewhere, &name)?.blueprint, &assume, &own);
             let name = name[env.len() + 1..].to_owned();
             steps.push(Row { name, before: last, after: step.total() });
             last = step.total();
@@ -94,32 +126,50 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             steps.push(Row { name: "the rest".into(), before: last, after: bill.total() });
         }
     }
-    let advice = args.advise.then(|| advised(&after, &bill, &assume, own.as_ref()));
+    let advice = args.advise.then(|| advised(&after, &bill, &assume, &own));
     let Scope { project, region, .. } = &after.blueprint.scope;
     let scope = format!("{project} {env} in {region}");
+    let now = OffsetDateTime::now_utc();
+    let ttl = after.loaded.config.ttl.as_ref().map(TimeSpan::time);
+    let until = ttl.and_then(|ttl| Until::of(&bill, now, expiry::end(ttl, now)?));
     let compared = compared.as_ref();
     let (kind, body) = ("cost", || {
         let mut body = texts::json(&bill, &assume);
         if let Some((name, compared, before)) = compared {
             body["baseline"] = texts::comparison_json(name, compared, before, &steps, &assume);
         }
-        if let Some(savings) = &advice {
-            body["advice"] = texts::savings_json(savings);
+        if let Some(until) = &until {
+            body["until"] = until.json();
+        }
+        if let Some(found) = &advice {
+            body["advice"] = savings::json(found);
+        }
+        if let Some(measured) = &measured {
+            body["measured"] = measured.json(&bill);
+        }
+        if let Some(actual) = &actual {
+            body["actual"] = actual.json();
         }
         body
     });
     let sides = compared.map(|(name, compared, _)| Sides { name, compared, steps: &steps });
+    let (compared, until) = (sides.as_ref(), until.as_ref());
+    let statement = Statement { scope: &scope, bill: &bill, assume: &assume, until, compared };
     cx.show(kind, body, || {
         let style = cx.screen.out;
         let mut text = match args.format {
-            Format::Text => texts::text(&scope, &bill, &assume, sides.as_ref(), style),
-            Format::Markdown => texts::markdown(&scope, &bill, &assume, sides.as_ref()),
+            Format::Text => texts::text(statement, style),
+            Format::Markdown => texts::markdown(statement),
         };
         text.push_str(&match (&advice, args.format) {
             (None, _) => String::new(),
-            (Some(savings), Format::Text) => texts::savings(savings, style),
-            (Some(savings), Format::Markdown) => texts::savings_markdown(savings),
+            (Some(found), Format::Text) => savings::text(found, style),
+            (Some(found), Format::Markdown) => savings::markdown(found),
         });
+        let style = (args.format == Format::Text).then_some(style);
+        let measured = measured.as_ref().map(|measured| measured.text(&bill, style));
+        let actual = actual.as_ref().map(|actual| actual.text(style));
+        text.extend(measured.into_iter().chain(actual));
         text
     })?;
     Ok(exit::SUCCESS)
@@ -127,12 +177,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
 
 /// The changes to a config that lower its cost, the largest saving first. A change that the rest of the
 /// config does not allow is none, nor one after which less is known than before.
-fn advised(
-    sketch: &Sketch,
-    bill: &Bill,
-    assume: &Assumptions,
-    own: Option<&Prices>,
-) -> Vec<Saving> {
+fn advised(sketch: &Sketch, bill: &Bill, assume: &Assumptions, own: &[Prices]) -> Vec<Saving> {
     let facts = Facts::placeholder(&sketch.loaded.config.region);
     let computed = |advice: Advice| {
         let blueprint = blueprint::build(&advice.loaded, &facts).ok()?;
@@ -166,37 +211,17 @@ fn steps_of(dir: &Path, env: &str) -> Result<Vec<String>, CliError> {
     Ok(steps)
 }
 
-/// Reads a file of prices.
-fn read(path: &Path) -> Result<Prices, CliError> {
-    let wrong = |why: String| {
-        CliError::new(ErrorKind::User, format!("cannot use the prices in {}", path.display()))
-            .because(why)
-            .hinted("docs/cost.md shows the form of the file")
-    };
-    let text = fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    Prices::read(&text, &path.display().to_string()).map_err(wrong)
+fn bill_of(blueprint: &Blueprint, assume: &Assumptions, own: &[Prices]) -> Bill {
+    costs::bill(&specs(blueprint), assume, &prices::of(&blueprint.scope.region, own))
 }
 
-/// The prices of a region: those in payctl, and in their place those of a file for the region.
-fn prices(region: &str, own: Option<&Prices>) -> Prices {
-    let shipped = Prices::shipped(region).unwrap_or_else(|| Prices::none(region));
-    match own.filter(|own| own.region == region) {
-        Some(own) => shipped.with(own.clone()),
-        None => shipped,
-    }
-}
-
-fn bill_of(blueprint: &Blueprint, assume: &Assumptions, own: Option<&Prices>) -> Bill {
-    costs::bill(&specs(blueprint), assume, &prices(&blueprint.scope.region, own))
-}
-
-fn specs(blueprint: &Blueprint) -> Resources {
+pub(super) fn specs(blueprint: &Blueprint) -> Resources {
     let resources = blueprint.resources.values();
     resources.map(|desired| (desired.address.clone(), desired.spec.clone())).collect()
 }
 
 /// What a plan does to the cost: bills of what it finds and of what it leaves.
-pub(super) fn impact(session: &Session, plan: &Plan) -> Impact {
+pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>) -> Impact {
     let wanted = specs(&session.blueprint);
     let (mut before, mut after) = (Resources::new(), Resources::new());
     for address in &plan.unchanged {
@@ -228,29 +253,29 @@ pub(super) fn impact(session: &Session, plan: &Plan) -> Impact {
     if plan.purpose == Purpose::Destroy {
         after.clear();
     }
-    let prices = prices(&session.blueprint.scope.region, None);
+    let prices = prices::of(&session.blueprint.scope.region, &session.prices);
     let bill = |resources: &Resources| costs::bill(resources, &session.assume, &prices);
-    Impact {
-        before: bill(&before),
-        after: bill(&after),
-        payments: session.assume.payments_per_month,
-    }
+    let (before, after) = (bill(&before), bill(&after));
+    let now = OffsetDateTime::now_utc();
+    let until = end.and_then(|end| Until::of(&after, now, end));
+    Impact { before, after, payments: session.assume.payments_per_month, until }
 }
 
-/// Refuses an apply that goes over the budget, unless it lowers the cost or has a reason.
+/// Refuses an apply that goes over the budget, unless it lowers the cost or has a reason, which then
+/// counts.
 pub(super) fn check_budget(
     cx: &Context,
     session: &Session,
     plan: &Plan,
     reason: Option<&str>,
-) -> Result<(), CliError> {
-    let Some(budget) = session.budget.map(Decimal::from) else { return Ok(()) };
+) -> Result<Option<String>, CliError> {
+    let Some(budget) = session.budget.map(Decimal::from) else { return Ok(None) };
     if plan.purpose == Purpose::Destroy || plan.changes.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    let Impact { before, after, .. } = impact(session, plan);
+    let Impact { before, after, .. } = impact(session, plan, None);
     if after.total() <= budget || after.total() <= before.total() {
-        return Ok(());
+        return Ok(None);
     }
     let over = format!(
         "the environment would cost {} USD a month, and its budget is {} USD",
@@ -265,7 +290,7 @@ pub(super) fn check_budget(
             let line = crate::ui::json::line(std::time::SystemTime::now(), "over_budget", &body);
             cx.screen.data(&line)?;
         }
-        return Ok(());
+        return Ok(Some(reason.to_owned()));
     }
     let dearest = texts::dearest(&before, &after);
     Err(CliError::new(ErrorKind::Budget, over)

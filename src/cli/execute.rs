@@ -41,12 +41,12 @@ pub(super) async fn execute(
     consent: Consent<'_>,
     hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
-    let forecast = Forecast::of(cx, session, plan);
+    let forecast = Forecast::of(cx, session, plan, renewal.end);
     show_plan(cx, plan, forecast.view(cx, session, cx.screen.err))?;
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
-    cost::check_budget(cx, session, plan, consent.over_budget)?;
+    *hold.over_budget.borrow_mut() = cost::check_budget(cx, session, plan, consent.over_budget)?;
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;

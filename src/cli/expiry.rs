@@ -20,9 +20,16 @@ use payctl_engine::survey::Snapshot;
 /// What an apply does with the time of the objects that exist.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
+    /// Until when the environment lives after the apply.
+    pub(super) end: Option<OffsetDateTime>,
     /// The new time; none takes the tag away.
     until: Option<String>,
     objects: Vec<(Target, Live)>,
+}
+
+/// Until when an environment lives that is applied now and has no time yet.
+pub(super) fn end(ttl: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    now.checked_add(time::Duration::try_from(ttl).unwrap_or(time::Duration::MAX))
 }
 
 /// The new time of an environment, if it gets one: it has none, it asks for less, or less than half of
@@ -32,9 +39,8 @@ fn renewed(
     expires: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Option<OffsetDateTime> {
-    let ttl = time::Duration::try_from(ttl).unwrap_or(time::Duration::MAX);
-    let end = now.checked_add(ttl)?;
-    expires.is_none_or(|expires| expires > end || expires - now < ttl / 2).then_some(end)
+    let end = end(ttl, now)?;
+    expires.is_none_or(|expires| expires > end || expires - now < (end - now) / 2).then_some(end)
 }
 
 /// What an apply has to do so that the environment lives as long as its config says.
@@ -48,8 +54,9 @@ pub(super) fn due(session: &Session, snapshot: &Snapshot, now: OffsetDateTime) -
     let all: Vec<&Found> = session::ours(snapshot).filter(is_tagged).collect();
     let expires = environments::expiry(all.iter().map(|found| &found.live.tags));
     let until = session.ttl.and_then(|ttl| renewed(ttl, expires, now));
-    if session.ttl.is_some() && until.is_none() {
-        return Renewal::default();
+    let end = until.or(expires.filter(|_| session.ttl.is_some()));
+    if end.is_some() && until.is_none() {
+        return Renewal { end, ..Renewal::default() };
     }
     let until = until.and_then(|time| time.format(&Rfc3339).ok());
     let differs = |found: &&&Found| found.live.tags.get(TAG_EXPIRES) != until.as_ref();
@@ -60,12 +67,12 @@ pub(super) fn due(session: &Session, snapshot: &Snapshot, now: OffsetDateTime) -
         let (id, tags) = (Some(live.id.clone()), live.tags.clone());
         (Target { address: address.clone(), name, id, tags }, live.clone())
     });
-    Renewal { objects: objects.collect(), until: until.clone() }
+    Renewal { end, objects: objects.collect(), until: until.clone() }
 }
 
 /// Writes the new time on every object. The next apply repeats what fails here.
 pub(super) async fn renew(cx: &Context, session: &Session, renewal: &Renewal) {
-    let Renewal { until, objects } = renewal;
+    let Renewal { until, objects, .. } = renewal;
     if objects.is_empty() {
         return;
     }

@@ -9,6 +9,7 @@ use super::{Context, exit};
 use crate::aws::facts as aws_facts;
 use crate::aws::kinds::KINDS;
 use crate::aws::kinds::find_kind;
+use crate::aws::policy;
 use crate::aws::resource::AnyKind;
 use crate::ui::kind::{body, facts};
 use crate::ui::style::{Paint, Style};
@@ -30,7 +31,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             "kinds",
             || {
                 let kinds = KINDS.iter().map(|kind| body(kind.meta(), &kind.sample()));
-                json!({ "kinds": kinds.collect::<Vec<_>>(), "actions": aws_facts::ACTIONS })
+                json!({
+                    "kinds": kinds.collect::<Vec<_>>(),
+                    "actions": aws_facts::ACTIONS,
+                    "cost_actions": of_cost().collect::<Vec<_>>(),
+                })
             },
             || list(cx.screen.out),
         )?,
@@ -41,6 +46,11 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         }
     }
     Ok(exit::SUCCESS)
+}
+
+/// The actions of commands about money that call AWS.
+fn of_cost() -> impl Iterator<Item = &'static str> {
+    policy::COST.into_iter().flatten().flat_map(|permit| permit.actions.iter().copied())
 }
 
 fn unknown(name: &str) -> CliError {
@@ -66,6 +76,11 @@ fn list(style: Style) -> String {
     let title = style.paint(Paint::Bold, "IAM actions that every command needs");
     let _ = writeln!(text, "\n{title}");
     for action in aws_facts::ACTIONS {
+        let _ = writeln!(text, "  `{action}`");
+    }
+    let title = "IAM actions of cost --live-prices, --measured and --actual, and of prices update";
+    let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, title));
+    for action in of_cost() {
         let _ = writeln!(text, "  `{action}`");
     }
     text
@@ -97,6 +112,7 @@ mod tests {
             assert!(list(Style::PLAIN).contains(kind.meta().summary));
         }
         assert!(list(Style::PLAIN).contains("\n  `tag:GetResources`\n"));
+        assert!(list(Style::PLAIN).contains("\n  `pricing:GetProducts`\n"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What payctl says of a plan beside its changes: how long it takes, and what it costs.
 
+use time::OffsetDateTime;
+
 use super::learned::Memory;
 use super::session::Session;
 use super::{Context, cost};
@@ -24,10 +26,16 @@ pub(super) struct Forecast {
 }
 
 impl Forecast {
-    pub(super) fn of(cx: &Context, session: &Session, plan: &Plan) -> Self {
+    /// `end` is when the environment goes once the plan is carried out.
+    pub(super) fn of(
+        cx: &Context,
+        session: &Session,
+        plan: &Plan,
+        end: Option<OffsetDateTime>,
+    ) -> Self {
         let (kinds, memory) = (session.provider.kinds(), Memory::of(&cx.global));
         let estimate = Estimate::of(plan, &kinds, &memory.recall(), memory.speed);
-        Self { kinds, memory, estimate, cost: cost::impact(session, plan) }
+        Self { kinds, memory, estimate, cost: cost::impact(session, plan, end) }
     }
 
     /// All that a reader of the plan is told.

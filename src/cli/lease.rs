@@ -62,6 +62,8 @@ pub(super) struct Hold<'a> {
     /// Whether somebody stopped the run at once, and does not wait for its record.
     pub(super) is_cut_short: Cell<bool>,
     report: RefCell<Option<Did>>,
+    /// Why the run goes over the budget, for its record.
+    pub(super) over_budget: RefCell<Option<String>>,
 }
 
 /// How long a run that is stopped at once may take for its record and its lease, which expires by itself.
@@ -79,7 +81,8 @@ impl Hold<'_> {
     pub(super) fn none() -> Self {
         let (stopper, stop) = stop_pair();
         let is_cut_short = Cell::new(false);
-        Self { lease: None, stopper, stop, is_cut_short, report: RefCell::default() }
+        let (report, over_budget) = (RefCell::default(), RefCell::default());
+        Self { lease: None, stopper, stop, is_cut_short, report, over_budget }
     }
 
     /// Refuses to begin once the lease is lost.
@@ -172,6 +175,7 @@ pub(super) async fn under(
             result: did.result.to_owned(),
             changed: did.changed,
             failed: did.failed,
+            over_budget: hold.over_budget.borrow().clone(),
             stole_from: lease.took_from().filter(|(_, stole)| *stole).map(|(from, _)| from.run),
             unnamed: 0,
             seconds: began.elapsed().as_secs(),

@@ -46,6 +46,7 @@ mod outputs;
 mod plan;
 mod policy;
 mod preflight;
+mod prices;
 mod receipt;
 mod restores;
 #[cfg(feature = "sandbox")]
@@ -56,6 +57,7 @@ mod secret;
 mod session;
 mod shift;
 mod signals;
+mod spending;
 mod status;
 mod sweep;
 mod validate;
@@ -181,6 +183,7 @@ enum Command {
     Check(check::Args),
     Diagram(diagram::Args),
     Cost(cost::Args),
+    Prices(prices::Args),
     Graph(graph::Args),
     Explain(explain::Args),
     Policy(policy::Args),
@@ -258,7 +261,8 @@ fn dispatch(command: &Command, cx: &Context) -> Result<u8, CliError> {
         Command::Status(args) => wait(stoppable(cx, status::run(cx, args))),
         Command::Check(args) => wait(stoppable(cx, check::run(cx, args))),
         Command::Diagram(args) => diagram::run(cx, args),
-        Command::Cost(args) => cost::run(cx, args),
+        Command::Cost(args) => wait(stoppable(cx, cost::run(cx, args))),
+        Command::Prices(args) => wait(stoppable(cx, prices::run(cx, args))),
         Command::Graph(args) => graph::run(cx, args),
         Command::Explain(args) => explain::run(cx, args),
         Command::Policy(args) => policy::run(cx, args),

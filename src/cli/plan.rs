@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use time::OffsetDateTime;
+
 use super::error::{CliError, ErrorKind};
 use super::forecast::Forecast;
 use super::session::Session;
-use super::{Context, environment, execute, exit, fleet, saved, secret, variable};
+use super::{Context, environment, execute, exit, expiry, fleet, saved, secret, variable};
 use crate::ui::style::Style;
 use crate::ui::{cost as cost_text, diagram, json, markdown, plan as plan_text};
 use payctl_engine::plan::Purpose;
@@ -19,6 +21,9 @@ pub(super) struct Args {
     /// Write the plan as a page for a browser, with the architecture
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Take the prices from AWS's price list instead of those in payctl
+    #[arg(long)]
+    live_prices: bool,
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
@@ -85,12 +90,19 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     if let Some(pattern) = pattern(cx, args)? {
         return Box::pin(fleet::plan(cx, &pattern, args.detailed_exitcode)).await;
     }
-    let session = Session::open(cx, &cx.env()?).await?;
+    let mut session = Session::open(cx, &cx.env()?).await?;
+    if args.live_prices {
+        session.price_live(cx).await?;
+    }
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
     let snapshot = session.survey(purpose).await?;
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
     session.preflight(&mut plan).await?;
-    let forecast = Forecast::of(cx, &session, &plan);
+    let end = match purpose {
+        Purpose::Apply => expiry::due(&session, &snapshot, OffsetDateTime::now_utc()).end,
+        Purpose::Destroy => None,
+    };
+    let forecast = Forecast::of(cx, &session, &plan, end);
     let view = forecast.view(cx, &session, cx.screen.out);
     // Before anything else, so that a reader of stdout that leaves does not cost the user the file.
     let out = args.out.as_ref().filter(|_| plan.refused.is_empty());

@@ -47,6 +47,8 @@ enum For {
     Gc,
     /// Env list
     EnvList,
+    /// Cost with --live-prices, --measured or --actual, prices update, and all that plan needs
+    Cost,
 }
 
 /// The id of an account.
@@ -77,6 +79,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         For::Shift => (Task::Shift, "shift"),
         For::Gc => (Task::Gc, "gc"),
         For::EnvList => (Task::EnvList, "env-list"),
+        For::Cost => (Task::Cost, "cost"),
     };
     let statements = least(task, &scope, &names);
     if let Some(dir) = &args.out {

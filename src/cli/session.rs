@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::error::{CliError, ErrorKind};
 #[cfg(feature = "sandbox")]
 use super::sandbox::embed;
-use super::{Context, Global, preflight, variable};
+use super::{Context, Global, preflight, prices, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::lent;
@@ -41,6 +41,7 @@ use payctl_engine::planner::{self, PlanError};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
 use payctl_money::load::Assumptions;
+use payctl_money::prices::Prices;
 
 /// How many kinds make no call unless the config uses them, so that a survey always sees them.
 const SILENT: usize = 3;
@@ -59,6 +60,8 @@ pub(super) struct Session {
     pub assume: Assumptions,
     /// The most that it may cost in a month, in US dollars.
     pub budget: Option<u32>,
+    /// Prices in place of those in payctl.
+    pub prices: Vec<Prices>,
     /// How long it lives after an apply.
     pub ttl: Option<Duration>,
     /// The cloud.
@@ -120,6 +123,7 @@ impl Session {
             shifts,
             assume,
             budget,
+            prices: Vec::new(),
             ttl,
             provider,
             began,
@@ -144,12 +148,20 @@ impl Session {
             shifts: BTreeMap::new(),
             assume: Assumptions::default(),
             budget: None,
+            prices: Vec::new(),
             ttl: None,
             provider: AwsProvider::new(aws),
             began: Instant::now(),
             screen: cx.screen,
             warned: RefCell::default(),
         }
+    }
+
+    /// Takes the prices of AWS's list in place of those in payctl.
+    pub(super) async fn price_live(&mut self, cx: &Context) -> Result<(), CliError> {
+        let aws = self.provider.aws();
+        self.prices = vec![prices::live(cx, aws, &aws.scope.region).await?];
+        Ok(())
     }
 
     /// Reads everything that the environment has in the cloud, and warns of kinds that it could not

@@ -7,6 +7,9 @@ use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::Assumptions;
 use payctl_money::{Decimal, cents, round};
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::style::{Paint, Style, table};
 
@@ -19,6 +22,59 @@ pub struct Impact {
     pub after: Bill,
     /// The payments in a month that the usage is computed for.
     pub payments: Decimal,
+    /// What it costs until it goes, if it goes by itself.
+    pub until: Option<Until>,
+}
+
+/// What an environment costs until its time has passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Until {
+    /// The end.
+    pub end: OffsetDateTime,
+    /// How many hours that are from now on.
+    pub hours: Decimal,
+    /// What they cost.
+    pub sum: Decimal,
+}
+
+impl Until {
+    /// Computes the sum from now to the end; none if the end has passed.
+    pub fn of(bill: &Bill, now: OffsetDateTime, end: OffsetDateTime) -> Option<Self> {
+        let seconds = (end - now).whole_seconds();
+        let hours = Decimal::from(seconds) / Decimal::from(3600);
+        (seconds > 0).then(|| Self { end, hours, sum: bill.of_hours(hours) })
+    }
+
+    /// `about 4.62 USD until 2026-12-02 18:00Z`.
+    fn text(&self, currency: &str) -> String {
+        let minute = format_description!("[year]-[month]-[day] [hour]:[minute]Z");
+        let end = self.end.to_offset(UtcOffset::UTC).format(minute).unwrap_or_default();
+        format!("about {} {currency} until {end}", amount(self.sum))
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "end": self.end.truncate_to_second().to_offset(UtcOffset::UTC).format(&Rfc3339).ok(),
+            "hours": number_of(self.hours, 2),
+            "sum": number_of(self.sum, 2),
+        })
+    }
+}
+
+/// What a reader of a bill is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement<'a> {
+    /// Of what: project, environment and region.
+    pub scope: &'a str,
+    /// The bill.
+    pub bill: &'a Bill,
+    /// What it is computed from.
+    pub assume: &'a Assumptions,
+    /// What the environment costs until it goes, if it goes by itself.
+    pub until: Option<&'a Until>,
+    /// The other side, if there is one.
+    pub compared: Option<&'a Sides<'a>>,
 }
 
 /// The other side of a comparison.
@@ -32,19 +88,6 @@ pub struct Sides<'a> {
     pub steps: &'a [Row],
 }
 
-/// A change to the config that lowers the cost.
-#[derive(Clone, Debug)]
-pub struct Saving {
-    /// The change in a few words.
-    pub what: String,
-    /// How much it saves in a month.
-    pub saved: Decimal,
-    /// What you lose by it.
-    pub risk: &'static str,
-    /// The lines of the config that make it.
-    pub lines: String,
-}
-
 /// How many rows a block in a plan names.
 const NAMED: usize = 3;
 
@@ -56,7 +99,7 @@ pub fn amount(amount: Decimal) -> String {
 }
 
 /// An amount in a column.
-fn aligned(sum: Decimal) -> String {
+pub(super) fn aligned(sum: Decimal) -> String {
     format!("{:>9}", amount(sum))
 }
 
@@ -74,7 +117,7 @@ fn grouped(digits: &str) -> String {
 }
 
 /// A quantity or a unit price without needless zeros.
-fn number(number: Decimal, places: u32) -> String {
+pub(super) fn number(number: Decimal, places: u32) -> String {
     let text = round(number, places).normalize().to_string();
     match text.split_once('.') {
         Some((whole, rest)) => format!("{}.{rest}", grouped(whole)),
@@ -120,13 +163,8 @@ fn assumed(assume: &Assumptions) -> String {
 }
 
 /// A whole bill for a terminal.
-pub fn text(
-    scope: &str,
-    bill: &Bill,
-    assume: &Assumptions,
-    compared: Option<&Sides<'_>>,
-    style: Style,
-) -> String {
+pub fn text(statement: Statement<'_>, style: Style) -> String {
+    let Statement { scope, bill, assume, until, compared } = statement;
     let mut text = String::new();
     let title = format!("Cost of {scope}, in {} a month", bill.currency);
     let _ = writeln!(text, "{}", style.paint(Paint::Bold, &title));
@@ -141,13 +179,12 @@ pub fn text(
         vec!["usage".into(), aligned(bill.usage()), String::new()],
         vec!["total".into(), aligned(bill.total()), String::new()],
     ];
-    let mut section = |title: &str, rows: Vec<Vec<String>>| {
-        let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, title));
-        for line in table(&rows) {
-            let _ = writeln!(text, "  {line}");
-        }
-    };
-    section("Sums", sums);
+    sectioned(&mut text, "Sums", &sums, style);
+    if let Some(until) = until {
+        let _ = writeln!(text, "  {}, if it is applied now", until.text(&bill.currency));
+    }
+    let mut section =
+        |title: &str, rows: Vec<Vec<String>>| sectioned(&mut text, title, &rows, style);
     let components = bill.components().into_iter();
     section("Components", components.map(|(name, sum)| vec![name.into(), aligned(sum)]).collect());
     section("Items", bill.items.iter().map(row).collect());
@@ -168,6 +205,14 @@ pub fn text(
         }
     }
     text
+}
+
+/// A title with rows below it.
+pub(super) fn sectioned(text: &mut String, title: &str, rows: &[Vec<String>], style: Style) {
+    let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, title));
+    for line in table(rows) {
+        let _ = writeln!(text, "  {line}");
+    }
 }
 
 /// A line of a bill as cells.
@@ -207,17 +252,16 @@ fn compared_row(row: &Row) -> Vec<String> {
 }
 
 /// A whole bill as Markdown.
-pub fn markdown(
-    scope: &str,
-    bill: &Bill,
-    assume: &Assumptions,
-    compared: Option<&Sides<'_>>,
-) -> String {
+pub fn markdown(statement: Statement<'_>) -> String {
+    let Statement { scope, bill, assume, until, compared } = statement;
     let mut text = format!("### Cost of {scope}, in {} a month\n\n", bill.currency);
     let _ = writeln!(text, "| | amount |\n|---|--:|");
     let _ = writeln!(text, "| fixed | {} |", amount(bill.fixed()));
     let _ = writeln!(text, "| usage | {} |", amount(bill.usage()));
     let _ = writeln!(text, "| **total** | **{}** |", amount(bill.total()));
+    if let Some(until) = until {
+        let _ = writeln!(text, "\n{}, if it is applied now", until.text(&bill.currency));
+    }
     if let Some(Sides { name, compared, steps }) = compared {
         let _ = writeln!(text, "\nCompared with {name}:\n");
         let _ = writeln!(
@@ -314,50 +358,9 @@ pub fn comparison_json(
     })
 }
 
-/// What a reader must know about savings before adding them up.
-const APART: &str = "Each saving is for its change alone; together they can save less.";
-/// What stands there without savings.
-const NO_SAVING: &str = "payctl knows no change to this config that lowers its cost.";
-
-/// Savings for a terminal.
-pub fn savings(savings: &[Saving], style: Style) -> String {
-    let mut text = format!("\n{}\n", style.paint(Paint::Bold, "Savings"));
-    for Saving { what, saved, risk, lines } in savings {
-        let _ = writeln!(text, "  {} {what}", aligned(*saved));
-        for line in [*risk].into_iter().chain(lines.lines()) {
-            let _ = writeln!(text, "            {line}");
-        }
-    }
-    let _ = writeln!(text, "  {}", if savings.is_empty() { NO_SAVING } else { APART });
-    text
-}
-
-/// Savings as Markdown.
-pub fn savings_markdown(savings: &[Saving]) -> String {
-    let mut text = String::new();
-    for Saving { what, saved, risk, lines } in savings {
-        let _ = writeln!(text, "\n**{}**: {what}. {risk}\n\n```toml\n{lines}\n```", amount(*saved));
-    }
-    let _ = writeln!(text, "\n{}", if savings.is_empty() { NO_SAVING } else { APART });
-    text
-}
-
-/// Savings as JSON.
-pub fn savings_json(savings: &[Saving]) -> Value {
-    let row = |saving: &Saving| {
-        json!({
-            "what": saving.what,
-            "saved": number_of(saving.saved, 2),
-            "risk": saving.risk,
-            "lines": saving.lines,
-        })
-    };
-    savings.iter().map(row).collect()
-}
-
-/// What a plan does to the cost, in at most four lines; none if nothing costs anything.
+/// What a plan does to the cost, in at most five lines; none if nothing costs anything.
 fn lines(impact: &Impact) -> Vec<String> {
-    let Impact { before, after, payments } = impact;
+    let Impact { before, after, payments, until } = impact;
     if [before, after].iter().all(|bill| bill.items.is_empty() && bill.unpriced.is_empty()) {
         return Vec::new();
     }
@@ -372,6 +375,7 @@ fn lines(impact: &Impact) -> Vec<String> {
             number(*payments, 0),
         ),
     ];
+    lines.extend(until.as_ref().map(|until| until.text(&after.currency)));
     let changes = changes(before, after);
     if !changes.is_empty() {
         let more = changes.len().saturating_sub(NAMED);
@@ -426,8 +430,11 @@ pub fn dearest(before: &Bill, after: &Bill) -> String {
 
 /// The cost in the JSON of a plan.
 pub fn impact_json(impact: &Impact) -> Value {
-    let Impact { before, after, .. } = impact;
+    let Impact { before, after, until, .. } = impact;
     let mut value = sums(after);
+    if let Some(until) = until {
+        value["until"] = until.json();
+    }
     value["before_monthly"] = json!(number_of(before.total(), 2));
     value["change_monthly"] = json!(number_of(after.total() - before.total(), 2));
     value["unverified"] = json!(after.unverified());
@@ -442,4 +449,61 @@ pub fn impact_json(impact: &Impact) -> Value {
     });
     value["components"] = rows.collect();
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use payctl_money::bill::{Charge, Charged};
+    use payctl_money::decimal;
+    use payctl_money::prices::Prices;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-11-30 12:00:00 UTC);
+    const END: OffsetDateTime = datetime!(2026-12-02 19:00:00 +1);
+
+    /// A NAT gateway, 73 GB through it, and something without a verified price.
+    fn bill() -> Bill {
+        let charged = |component: &str, charge: Charge| Charged {
+            address: format!("ec2.nat_gateway/{component}"),
+            component: component.to_owned(),
+            charge,
+        };
+        let d = |text: &str| decimal(text).expect("a number");
+        let charges = vec![
+            charged("network", Charge::fixed("NAT gateway", "nat.hours", d("730"))),
+            charged("network", Charge::usage("data", "nat.gb", d("73"))),
+            charged("instances", Charge::fixed("instance", "ec2.t4g.nano", d("0"))),
+        ];
+        let prices = Prices::shipped("us-east-1").expect("a table");
+        Bill::of(charges, &prices, &Assumptions::default())
+    }
+
+    #[test]
+    fn the_sum_until_the_end_is_that_of_the_hours_that_are_left() {
+        // 54 h x 0.045 = 2.43, and 73 GB x 0.045 x 54 / 730 = 0.243.
+        let until = Until::of(&bill(), NOW, END).expect("a sum");
+        assert_eq!(until.text("USD"), "about 2.67 USD until 2026-12-02 18:00Z");
+        let json = json!({ "end": "2026-12-02T18:00:00Z", "hours": 54, "sum": 2.67 });
+        assert_eq!(until.json().to_string(), json.to_string());
+        assert_eq!(Until::of(&bill(), END, NOW), None);
+    }
+
+    #[test]
+    fn a_block_with_everything_has_five_lines() {
+        let after = bill();
+        let before = Bill { items: Vec::new(), ..after.clone() };
+        let until = Until::of(&after, NOW, END);
+        let payments = Decimal::ONE_HUNDRED;
+        let impact = Impact { before, after, payments, until };
+        insta::assert_snapshot!(block(&impact, Style::PLAIN), @r"
+        Cost: 36.14 USD a month (+36.14 by this plan)
+          fixed 32.85 (0.045 an hour), usage 3.29 for 100 payments
+          about 2.67 USD until 2026-12-02 18:00Z
+          network +36.14
+          1 prices not verified, 0 not known; payctl cost shows each item
+        ");
+        assert_eq!(impact_json(&impact)["until"]["sum"].to_string(), "2.67");
+    }
 }

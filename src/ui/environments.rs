@@ -71,6 +71,11 @@ pub fn expiry<'a>(all: impl IntoIterator<Item = &'a Tags>) -> Option<OffsetDateT
     all.into_iter().filter_map(|tags| at(tags.get(TAG_EXPIRES)?)).max()
 }
 
+/// When an object was created, if its tags say so.
+pub fn created(tags: &Tags) -> Option<OffsetDateTime> {
+    at(tags.get(CREATED)?)
+}
+
 fn at(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
@@ -96,7 +101,7 @@ pub fn row((project, env, region): (&str, &str, &str), all: &[&Tags], now: Offse
         region: region.to_owned(),
         owner: OWNERS.iter().find_map(|key| said(key)),
         pull_request: said(PULL_REQUEST).or(numbered),
-        created: all.iter().filter_map(|tags| at(tags.get(CREATED)?)).min(),
+        created: all.iter().filter_map(|tags| created(tags)).min(),
         expires,
         resources: all.len(),
         state,

@@ -28,6 +28,9 @@ pub fn text(runs: &[RunRecord], with_steps: bool) -> String {
         if let Some(other) = &run.stole_from {
             let _ = writeln!(text, "    stole the lease of run {}", one_line(other));
         }
+        if let Some(reason) = &run.over_budget {
+            let _ = writeln!(text, "    over the budget: {}", one_line(reason));
+        }
         if with_steps {
             let failed = run.failed.iter().map(|step| format!("{step} failed"));
             for step in run.changed.iter().cloned().chain(failed) {
@@ -58,6 +61,7 @@ mod tests {
             changed: vec!["create sqs.queue/jobs".into()],
             failed: vec!["create kms.key/main".into()],
             stole_from: Some("77aa".into()),
+            over_budget: Some("the launch".into()),
             unnamed: 2,
             seconds: 4,
         };
@@ -66,6 +70,7 @@ mod tests {
         insta::assert_snapshot!(text(&runs, false), @"
         2026-03-01T10:00:00Z  apply    failed       1 step, 1 failed  0123456789  arn:aws:iam::123456789012:user/ci
             stole the lease of run 77aa
+            over the budget: the launch
         ");
         assert!(text(&runs, true).ends_with(
             "    create sqs.queue/jobs\n    create kms.key/main failed\n    and 2 more\n"

@@ -19,8 +19,10 @@ pub mod outputs;
 pub mod plan;
 pub mod progress;
 pub mod report;
+pub mod savings;
 pub mod screen;
 pub mod shift;
+pub mod spending;
 pub mod status;
 pub mod style;
 #[cfg(test)]

@@ -354,9 +354,58 @@ fn a_budget_refuses_what_costs_more_and_nothing_else() {
     let allowed = folder.cost("apply --env dev --auto-approve --over-budget launch");
     allowed.expect(0, "with a reason");
     assert!(allowed.out.contains(r#""type":"over_budget""#), "{}", allowed.out);
+    let history = json_of(&folder.cost("history --env dev"));
+    assert_eq!(history["runs"][0]["over_budget"], "launch");
+    assert_eq!(history["runs"][1].get("over_budget"), None);
     folder.edit("config/dev.toml", "count = 2", "count = 1");
     folder.cost("apply --env dev --auto-approve").expect(0, "cheaper");
     folder.cost("destroy --env dev --auto-approve").expect(0, "a destroy");
+}
+
+#[test]
+fn a_bill_and_a_plan_say_what_the_environment_costs_until_it_goes() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &format!("ttl = \"73h\"\n{SHOP}{NAT}"));
+    // A tenth of a month: 73 of 730 hours.
+    let tenth = |cost: &Value| {
+        let total = d(&cost["total_monthly"].to_string());
+        let sum = d(&cost["until"]["sum"].to_string());
+        assert!((sum - total / d("10")).abs() <= d("0.01"), "{cost}");
+        cost["until"]["end"].as_str().expect("a time").to_owned()
+    };
+    tenth(&json_of(&folder.cost("cost --env dev")));
+    for line in ["cost --env dev", "cost --env dev --format markdown"] {
+        let said = ended(&mut folder.payctl(line)).out;
+        assert!(said.contains("about 3.65 USD until 20"), "{said}");
+    }
+    tenth(&json_of(&folder.cost("plan --env dev"))["cost"]);
+    folder.cost("apply --env dev --auto-approve").expect(0, "an apply");
+    // The end stays where the apply put it.
+    let end = tenth(&json_of(&folder.cost("plan --env dev"))["cost"]);
+    assert_eq!(tenth(&json_of(&folder.cost("plan --env dev"))["cost"]), end);
+    let plan = json_of(&folder.cost("plan --env dev --destroy"));
+    assert_eq!(plan["cost"].get("until"), None);
+}
+
+#[test]
+fn text_messages_are_unpriced_until_a_file_states_their_price() {
+    let topic = "\n[topics.alerts]\nsubscriptions = [{ protocol = \"sms\", endpoint = \"+4915123456789\" }]\n";
+    let folder = Folder::empty();
+    let usage = "\n[usage.resources.\"sns.topic/alerts\"]\nmessages = 100\n";
+    folder.write("config/dev.toml", &format!("{SHOP}{topic}{usage}"));
+    let cost = json_of(&folder.cost("cost --env dev"));
+    let reason = cost["unpriced"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("text messages: AWS charges by the country"), "{reason}");
+    folder.write(
+        "own.toml",
+        "region = \"us-east-1\"\n[prices]\n\"sns.sms\" = { price = \"0.07\" }\n",
+    );
+    let cost = json_of(&folder.cost("cost --env dev --prices own.toml"));
+    assert_eq!(cost["unpriced"], serde_json::json!([]));
+    let items = cost["items"].as_array().expect("items");
+    let item = items.iter().find(|item| item["meter"] == "sns.sms").expect("text messages");
+    // 100 messages at 0.07 dollars.
+    assert_eq!((item["monthly"].to_string(), &item["source"]), ("7".into(), &"own.toml".into()));
 }
 
 #[test]

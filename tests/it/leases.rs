@@ -45,6 +45,7 @@ pub(crate) fn run_record(run: &str) -> RunRecord {
         changed: vec!["create sqs.queue/jobs".into()],
         failed: Vec::new(),
         stole_from: None,
+        over_budget: None,
         unnamed: 0,
         seconds: 3,
     }

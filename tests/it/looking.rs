@@ -86,13 +86,16 @@ fn denied_unwanted_kinds_are_a_warning_and_destroy_names_them() {
 
 #[test]
 fn a_plan_without_cost_monitors_asks_cost_explorer_nothing() {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&asked);
+    let [asked, tags] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+    let counters = [Arc::clone(&asked), Arc::clone(&tags)];
     let between = Between::new(CONFIG, move |service| {
-        counter.fetch_add(usize::from(service == "ce"), Ordering::Relaxed);
+        counters[0].fetch_add(usize::from(service == "ce"), Ordering::Relaxed);
+        counters[1].fetch_add(usize::from(service == "tagging"), Ordering::Relaxed);
         None
     });
     between.expect(2, "plan --detailed-exitcode");
+    // The home of global objects: one question is for them and for the region.
+    assert_eq!(tags.load(Ordering::Relaxed), 1);
     between.expect(0, "apply --auto-approve");
     between.expect(0, "plan --detailed-exitcode");
     assert_eq!(asked.load(Ordering::Relaxed), 0, "AWS bills each request to Cost Explorer");

@@ -65,6 +65,7 @@ mod secretsmanager;
 mod shift;
 mod sns;
 mod speed;
+mod spending;
 mod sqs;
 mod stand_in;
 mod support;

@@ -77,10 +77,19 @@ pub trait Provider: Send + Sync {
 pub struct Sweep {
     /// The tags that each wanted resource is kept to.
     pub wanted: BTreeMap<Address, Tags>,
-    /// The tags of many objects by ARN, from one question. They may lag behind.
-    pub tags: OnceCell<BTreeMap<String, Tags>>,
+    /// The tags of many objects, from one question. They may lag behind.
+    pub tags: OnceCell<Tagged>,
     /// What several kinds ask, by question.
     pub answers: Mutex<BTreeMap<String, Arc<OnceCell<Answer>>>>,
+}
+
+/// The tags of many objects.
+#[derive(Debug, Default)]
+pub struct Tagged {
+    /// The tags by ARN.
+    pub of: BTreeMap<String, Tags>,
+    /// Whether the answer came in full.
+    pub is_whole: bool,
 }
 
 /// An answer that only those who asked can read.

@@ -158,7 +158,10 @@ impl Bill {
             let Charge { what, meter, quantity, basis } = charge;
             let Some(price) = prices.get(&meter) else {
                 let region = &prices.region;
-                let reason = format!("{what}: no price of {meter} in {region} is known");
+                let why = meters::find(&meter).and_then(|meter| meter.unlisted.clone());
+                let why =
+                    why.unwrap_or_else(|| format!("no price of {meter} in {region} is known"));
+                let reason = format!("{what}: {why}");
                 unpriced.push(Unpriced { address, reason });
                 continue;
             };
@@ -219,6 +222,11 @@ impl Bill {
         self.fixed() / super::HOURS
     }
 
+    /// What some hours from now on cost: the fixed cost of each, and the usage in proportion.
+    pub fn of_hours(&self, hours: Decimal) -> Decimal {
+        (self.hourly() + self.usage() / super::HOURS) * hours
+    }
+
     /// What each component costs, the dearest first.
     pub fn components(&self) -> Vec<(&str, Decimal)> {
         let mut sums: BTreeMap<&str, Decimal> = BTreeMap::new();
@@ -276,6 +284,8 @@ mod tests {
         assert_eq!(bill.usage(), d("0.1125"));
         assert_eq!(bill.total(), d("32.9625"));
         assert_eq!(bill.hourly(), d("0.045"));
+        // 10 h x (0.045 + 0.1125 / 730).
+        assert_eq!(crate::round(bill.of_hours(d("10")), 9), d("0.451541096"));
         assert_eq!(bill.items[0].what, "NAT data");
     }
 

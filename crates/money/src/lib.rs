@@ -4,8 +4,10 @@
 //! bill keeps exact amounts, and [`cents`] rounds what a reader sees, half away from zero. So rounded
 //! rows may differ from their rounded sum by a cent.
 
+pub mod actual;
 pub mod bill;
 pub mod compare;
+pub mod list;
 pub mod load;
 pub mod meters;
 pub mod prices;

@@ -22,6 +22,25 @@ pub struct Meter {
     pub service: String,
     /// The usage type in the price list, without the region.
     pub usage: String,
+    /// More usage types with the same price, of some regions or processors.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// Further attributes in the price list, where a usage type has several prices.
+    #[serde(default)]
+    pub filter: BTreeMap<String, String>,
+    /// Whether the usage type names no region.
+    #[serde(default)]
+    pub anywhere: bool,
+    /// Why no list has a price that holds for everybody.
+    #[serde(default)]
+    pub unlisted: Option<String>,
+}
+
+impl Meter {
+    /// Its usage types, without the region.
+    pub fn usages(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.usage).chain(&self.also).map(String::as_str)
+    }
 }
 
 static METERS: LazyLock<BTreeMap<String, Meter>> = LazyLock::new(|| {

@@ -230,8 +230,9 @@ mod tests {
     #[test]
     fn us_east_1_has_a_price_for_each_meter() {
         let prices = Prices::shipped("us-east-1").expect("a table");
+        let listed = meters::all().iter().filter(|(_, meter)| meter.unlisted.is_none());
         let missing: Vec<&String> =
-            meters::all().keys().filter(|meter| prices.get(meter).is_none()).collect();
+            listed.map(|(name, _)| name).filter(|meter| prices.get(meter).is_none()).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 

@@ -1,5 +1,6 @@
-//! The sandbox's Cost Explorer: Cost Anomaly Detection, and costs, which are zero. It belongs to the
-//! account, so it does not have regions.
+//! The sandbox's Cost Explorer: Cost Anomaly Detection, cost allocation tags, and costs. Nothing in the
+//! sandbox costs anything; a test states what does. Cost Explorer belongs to the account, so it does not
+//! have regions.
 //!
 //! Quirks kept: An account has one monitor of all services. A monitor with subscriptions cannot be
 //! deleted. Topics get immediate messages, email addresses daily or weekly ones. Numbers come back
@@ -18,7 +19,8 @@ use super::toolbox::{
 };
 use super::{ACCOUNT, Answer, Base, Call, Refusal, World};
 
-mod usage;
+pub(crate) mod allocation;
+pub(crate) mod usage;
 
 /// The state of Cost Anomaly Detection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,9 +30,13 @@ pub(crate) struct State {
     monitors: Shelf<Thing>,
     /// Subscriptions by ARN.
     subscriptions: Shelf<Thing>,
+    /// What a test says that things cost, by number.
+    costs: Shelf<usage::Cost>,
+    /// Cost allocation tags by key.
+    allocation: Shelf<allocation::Tag>,
 }
 
-kept!(State { monitors, subscriptions });
+kept!(State { monitors, subscriptions, costs, allocation });
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -62,9 +68,10 @@ pub(crate) fn call(world: &mut World, call: &Call) -> Answer {
     let input = &call.input;
     let World { base, costexplorer: state, .. } = world;
     match call.operation.as_str() {
-        "GetCostAndUsage" => usage::usage(input),
-        // AWS lists the keys of tags a day after their first use, and what costs nothing has no anomalies.
-        "ListCostAllocationTags" => Ok(json!({ "CostAllocationTags": [] })),
+        "GetCostAndUsage" => usage::usage(state, input),
+        "ListCostAllocationTags" => allocation::list(state, input),
+        "UpdateCostAllocationTagsStatus" => allocation::update(state, base, input),
+        // What costs nothing has no anomalies.
         "GetAnomalies" => {
             need(&input["DateInterval"], "StartDate", INVALID)?;
             Ok(json!({ "Anomalies": [] }))

@@ -48,6 +48,7 @@ pub(crate) mod iam;
 pub(crate) mod kms;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod pricing;
 pub(crate) mod rds;
 pub(crate) mod route53;
 pub(crate) mod secretsmanager;
@@ -225,6 +226,7 @@ fn dispatch(world: &mut World, call: &Call) -> Answer {
         "lambda" => lambda::call(world, call),
         "logs" => logs::call(world, call),
         "monitoring" => cloudwatch::call(world, call),
+        "pricing" => pricing::call(call),
         "rds" => rds::call(world, call),
         "route53" => route53::call(world, call),
         "secretsmanager" => secretsmanager::call(world, call),

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// How many steps a record names: stores limit how large it may be.
 const NAMED: usize = 500;
 
+/// How long a reason may be, in characters.
+const REASON: usize = 1000;
+
 /// What is kept of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -29,6 +32,9 @@ pub struct RunRecord {
     /// The run from which it stole the lease.
     #[serde(default)]
     pub stole_from: Option<String>,
+    /// Why it went over the budget of the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_budget: Option<String>,
     /// How many more steps there were than are named.
     #[serde(default)]
     pub unnamed: u64,
@@ -44,6 +50,7 @@ impl RunRecord {
             self.unnamed += named.len().saturating_sub(NAMED) as u64;
             named.truncate(NAMED);
         }
+        self.over_budget = self.over_budget.map(|reason| reason.chars().take(REASON).collect());
         self
     }
 }
@@ -66,10 +73,12 @@ mod tests {
             changed: steps(5000),
             failed: steps(2),
             stole_from: None,
+            over_budget: Some("x".repeat(5000)),
             unnamed: 0,
             seconds: 1,
         };
         let run = run.shortened();
         assert_eq!((run.changed.len(), run.failed.len(), run.unnamed), (500, 2, 4500));
+        assert_eq!(run.over_budget.map(|reason| reason.len()), Some(1000));
     }
 }

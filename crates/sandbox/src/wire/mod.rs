@@ -197,6 +197,7 @@ fn by_target(prefix: &str) -> String {
         "AWSEvents" => "events",
         "ServiceQuotasV20190624" => "servicequotas",
         "AWSInsightsIndexService" => "ce",
+        "AWSPriceListService" => "pricing",
         "GraniteServiceVersion20100801" => "monitoring",
         other => other,
     };

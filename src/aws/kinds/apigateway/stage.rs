@@ -22,6 +22,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::logs::costs::logs;
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::aws::web::{Answer, Request};
 use convert::{Around, MARK, deployments, to_live};
@@ -297,6 +298,15 @@ impl Resource for Stage {
         let days = self.execution_log.as_ref().and_then(|log| log.retention_days);
         charges.extend(logs("log of executions", gb(executions * cx.assume.log_kb), days, cx));
         charges
+    }
+
+    fn gauges(&self, _: &str, cx: &Costs<'_>) -> Vec<Gauge> {
+        let api = cx.target::<RestApi>(&self.api);
+        let gauge = api.map(|(_, api)| {
+            let dimensions = vec![("ApiName", api.name), ("Stage", self.name.clone())];
+            Gauge::sum(Driver::Requests, "AWS/ApiGateway", &["Count"], dimensions)
+        });
+        gauge.into_iter().collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

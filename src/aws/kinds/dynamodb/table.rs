@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::tables::Stream;
 use payctl_engine::model::address::Address;
@@ -154,6 +155,13 @@ pub(crate) enum Encryption {
     Managed,
     /// A customer key, by ARN.
     Kms(Text),
+}
+
+/// How many units an item of so many KB takes to be written and to be read. A unit writes 1 KB, or reads
+/// 4 KB; half a unit reads them eventually consistent.
+fn units(item_kb: Decimal) -> (Decimal, Decimal) {
+    let [write, read] = [item_kb, item_kb / Decimal::from(4)].map(|blocks| blocks.ceil());
+    (write.max(Decimal::ONE), read.max(Decimal::ONE) / Decimal::TWO)
 }
 
 impl Resource for Table {
@@ -364,8 +372,7 @@ impl Resource for Table {
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
         let item = cx.assume.item_kb;
-        // A unit writes 1 KB, or reads 4 KB; half a unit reads them eventually consistent.
-        let (write, read) = (item.ceil(), (item / Decimal::from(4)).ceil() / Decimal::TWO);
+        let (write, read) = units(item);
         let copies = Decimal::from(1 + self.indexes.len());
         let writes = cx.load(Driver::Writes);
         let mut charges = match &self.billing {
@@ -398,6 +405,18 @@ impl Resource for Table {
             charges.push(Charge::usage("point-in-time recovery", "dynamodb.pitr", stored));
         }
         charges
+    }
+
+    fn gauges(&self, _: &str, cx: &Costs<'_>) -> Vec<Gauge> {
+        let (write, read) = units(cx.assume.item_kb);
+        let of = |driver, metrics, units| Gauge {
+            units,
+            ..Gauge::sum(driver, "AWS/DynamoDB", metrics, vec![("TableName", self.name.clone())])
+        };
+        vec![
+            of(Driver::Reads, &["ConsumedReadCapacityUnits"], read),
+            of(Driver::Writes, &["ConsumedWriteCapacityUnits"], write),
+        ]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -16,6 +16,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
@@ -92,6 +93,12 @@ impl Resource for NatGateway {
             Charge::fixed("NAT gateway", "nat.hours", cx.hours()),
             Charge::usage("data through NAT", "nat.gb", cx.load(Driver::NatGb)),
         ]
+    }
+
+    fn gauges(&self, id: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        let metrics = &["BytesOutToDestination", "BytesOutToSource"];
+        let dimensions = vec![("NatGatewayId", id.to_owned())];
+        vec![Gauge::sum(Driver::NatGb, "AWS/NATGateway", metrics, dimensions).in_gb()]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

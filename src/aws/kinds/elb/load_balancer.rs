@@ -26,6 +26,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, End, Flow, Lane};
@@ -234,6 +235,16 @@ impl Resource for LoadBalancer {
             ]);
         }
         charges
+    }
+
+    fn gauges(&self, id: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        // A network load balancer counts no requests.
+        let name = id.split_once(":loadbalancer/").filter(|_| self.kind == "application");
+        let gauge = name.map(|(_, name)| {
+            let dimensions = vec![("LoadBalancer", name.to_owned())];
+            Gauge::sum(Driver::Requests, "AWS/ApplicationELB", &["RequestCount"], dimensions)
+        });
+        gauge.into_iter().collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -20,6 +20,7 @@ use super::schedule;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, listed, op, taken};
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane, schedule};
@@ -227,6 +228,11 @@ impl Resource for Rule {
         let own = self.pattern.as_ref().filter(|pattern| is_own(pattern));
         let events = own.map(|_| cx.load(Driver::Messages));
         events.map(|events| Charge::usage("events", "events.custom", events)).into_iter().collect()
+    }
+
+    fn gauges(&self, _: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        let dimensions = vec![("RuleName", self.name.clone())];
+        vec![Gauge::sum(Driver::Messages, "AWS/Events", &["TriggeredRules"], dimensions)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

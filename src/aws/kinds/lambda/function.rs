@@ -23,6 +23,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
+use crate::aws::measured::{Gauge, How};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
@@ -283,6 +284,17 @@ impl Resource for Function {
             Charge::usage("requests", "lambda.requests", runs),
             Charge::usage("memory and time", meter, seconds * memory),
             Charge::usage("disk and time", "lambda.disk", seconds * disk),
+        ]
+    }
+
+    fn gauges(&self, _: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        let of = |driver, metrics| {
+            Gauge::sum(driver, "AWS/Lambda", metrics, vec![("FunctionName", self.name.clone())])
+        };
+        let instead = &[Driver::Requests, Driver::Messages];
+        vec![
+            Gauge { instead, ..of(Driver::Calls, &["Invocations"]) },
+            Gauge { how: How::Mean, ..of(Driver::Milliseconds, &["Duration"]) },
         ]
     }
 

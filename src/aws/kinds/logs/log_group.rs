@@ -16,6 +16,7 @@ use super::costs::{archived, logs};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
@@ -130,6 +131,18 @@ impl Resource for LogGroup {
         let delivered = archived(cx.load(Driver::DeliveredGb), self.retention_days, cx);
         charges.push(Charge::usage("delivered log, kept", "logs.storage", delivered));
         charges
+    }
+
+    fn gauges(&self, _: &str, cx: &Costs<'_>) -> Vec<Gauge> {
+        // CloudWatch does not tell what a service delivers from what programs write.
+        let driver =
+            match [Driver::Gb, Driver::DeliveredGb].map(|driver| !cx.load(driver).is_zero()) {
+                [true, true] => return Vec::new(),
+                [false, true] => Driver::DeliveredGb,
+                [_, false] => Driver::Gb,
+            };
+        let dimensions = vec![("LogGroupName", self.name.clone())];
+        vec![Gauge::sum(driver, "AWS/Logs", &["IncomingBytes"], dimensions).in_gb()]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -20,6 +20,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::measured::{Gauge, How};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Lane};
@@ -353,6 +354,18 @@ impl Resource for Cluster {
             Charge::usage("storage", "aurora.storage", stored),
             Charge::usage("reads and writes", "aurora.io", questions * cx.assume.database_ios),
         ]
+    }
+
+    fn gauges(&self, _: &str, cx: &Costs<'_>) -> Vec<Gauge> {
+        let of = |driver, metrics| {
+            let dimensions = vec![("DBClusterIdentifier", self.name.clone())];
+            Gauge::sum(driver, "AWS/RDS", metrics, dimensions)
+        };
+        let stored = of(Driver::StoredGb, &["VolumeBytesUsed"]).in_gb();
+        let asked = of(Driver::Reads, &["VolumeReadIOPs", "VolumeWriteIOPs"]);
+        let units = cx.assume.database_ios;
+        let asked = (!units.is_zero()).then_some(Gauge { units, ..asked });
+        asked.into_iter().chain([Gauge { how: How::Latest, ..stored }]).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

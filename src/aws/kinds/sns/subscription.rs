@@ -143,6 +143,7 @@ impl Resource for Subscription {
         match &*self.protocol {
             "email" | "email-json" => vec![Charge::usage("e-mails", "sns.email", messages)],
             "http" | "https" => vec![Charge::usage("deliveries", "sns.https", messages)],
+            "sms" => vec![Charge::usage("text messages", "sns.sms", messages)],
             _ => Vec::new(),
         }
     }

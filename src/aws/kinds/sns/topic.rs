@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -137,6 +138,13 @@ impl Resource for Topic {
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
         vec![Charge::usage("messages", "sns.publish", published(cx))]
+    }
+
+    fn gauges(&self, _: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        let dimensions = vec![("TopicName", self.name.clone())];
+        let metrics = &["NumberOfMessagesPublished"];
+        let gauge = Gauge::sum(Driver::Messages, "AWS/SNS", metrics, dimensions);
+        vec![Gauge { instead: &[Driver::Alerts], ..gauge }]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op, taken};
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
@@ -216,6 +217,11 @@ impl Resource for Queue {
             Charge::usage("requests", meter, requests),
             Charge::fixed("polls of functions", meter, polls * readers),
         ]
+    }
+
+    fn gauges(&self, _: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        let dimensions = vec![("QueueName", self.name.clone())];
+        vec![Gauge::sum(Driver::Messages, "AWS/SQS", &["NumberOfMessagesSent"], dimensions)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

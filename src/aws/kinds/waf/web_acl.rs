@@ -17,6 +17,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::logs::costs::delivery;
+use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::firewalls::Verdict;
 use payctl_engine::model::address::Address;
@@ -326,6 +327,15 @@ impl Resource for WebAcl {
             charges.push(Charge::usage("log", delivery(&log.destination), logged));
         }
         charges
+    }
+
+    fn gauges(&self, id: &str, _: &Costs<'_>) -> Vec<Gauge> {
+        let region = id.split(':').nth(3).unwrap_or_default().to_owned();
+        let name = self.measure.metric.clone();
+        let dimensions = vec![("WebACL", name), ("Region", region), ("Rule", "ALL".to_owned())];
+        let metrics = &["AllowedRequests", "BlockedRequests"];
+        let gauge = Gauge::sum(Driver::Requests, "AWS/WAFV2", metrics, dimensions);
+        if self.measure.metrics { vec![gauge] } else { Vec::new() }
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
