@@ -60,6 +60,8 @@ pub struct Aws {
     pub meter: Meter,
     /// The packages of functions; the caller sets them after connecting.
     pub packages: Packages,
+    /// The ids of hosted zones by name, where the account has several of one name; as the packages.
+    pub zone_ids: BTreeMap<String, String>,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
     /// The way to hosts that are no endpoints of services.
@@ -204,6 +206,7 @@ impl Aws {
             scope,
             caller: String::new(),
             packages: Packages::default(),
+            zone_ids: BTreeMap::new(),
             is_elsewhere,
             web: Web::new(&config, connection),
             is_special,
