@@ -99,6 +99,14 @@ fn holder_of(one: &Indexed) -> Option<&'static Holder> {
     HOLDERS.iter().find(|holder| holder.kind == kind)
 }
 
+/// The ARNs of all objects of a type that have these tags.
+pub(super) async fn tagged_as(aws: &Aws, kind: &str, tags: &Tags) -> Result<Vec<String>, OpError> {
+    let filters =
+        tags.iter().map(|(key, value)| TagFilter::builder().key(key).values(value).build());
+    let found = tagged_of(aws, filters.collect(), vec![kind.to_owned()]).await?;
+    Ok(found.into_iter().map(|one| one.arn).collect())
+}
+
 /// What the tagging API still lists of this environment.
 pub async fn listed(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
     let own = [(TAG_PROJECT, &aws.scope.project), (TAG_ENV, &aws.scope.env)];
@@ -138,9 +146,19 @@ fn has(key: &str) -> TagFilter {
 }
 
 async fn tagged(aws: &Aws, filters: Vec<TagFilter>) -> Result<Vec<Indexed>, OpError> {
+    tagged_of(aws, filters, Vec::new()).await
+}
+
+/// The same for some types; of all types if none is named.
+async fn tagged_of(
+    aws: &Aws,
+    filters: Vec<TagFilter>,
+    types: Vec<String>,
+) -> Result<Vec<Indexed>, OpError> {
     let ask = || async {
         let call = aws.resourcegroupstagging.get_resources().resources_per_page(100);
         let call = call.set_tag_filters(Some(filters.clone()));
+        let call = call.set_resource_type_filters((!types.is_empty()).then(|| types.clone()));
         let mut pages = call.into_paginator().items().send();
         let mut all = Vec::new();
         while let Some(one) = pages.next().await {

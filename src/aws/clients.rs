@@ -64,6 +64,8 @@ pub struct Aws {
     pub meter: Meter,
     /// The packages of functions; the caller sets them after connecting.
     pub packages: Packages,
+    /// The ids of hosted zones by name, where the account has several of one name; as the packages.
+    pub zone_ids: BTreeMap<String, String>,
     /// Whether another endpoint stands in for AWS.
     pub(crate) is_elsewhere: bool,
     /// Whether several environments share the answers: then lists ask for the objects of all of them.
@@ -233,6 +235,7 @@ impl Aws {
             scope,
             caller: String::new(),
             packages: Packages::default(),
+            zone_ids: BTreeMap::new(),
             is_elsewhere,
             is_shared: connection.reading.is_some(),
             web: Web::new(&config, connection),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::census;
 use super::facts;
-use super::kinds::{HOLDERS, INDEXES, KINDS, LATE};
+use super::kinds::{HOLDERS, INDEXES, KINDS, LATE, USABLE};
 use super::traffic;
 use super::{leases, leftovers, measured, pricing, spent};
 use payctl_engine::model::permit::{Only, Permit, When};
@@ -53,6 +53,15 @@ impl Task {
 
 /// The names of an environment's objects, by kind; `*` stands for whatever the naming fills in.
 pub type Names = BTreeMap<String, BTreeSet<String>>;
+
+/// The names of what an environment uses and does not own, by kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Of objects of other environments.
+    pub lent: Names,
+    /// Of objects that payctl did not create.
+    pub existing: Names,
+}
 
 /// The value of each key of a request that a statement asks for.
 type Condition = BTreeMap<String, BTreeSet<String>>;
@@ -142,10 +151,11 @@ fn halved(statement: &Statement) -> Vec<Statement> {
 
 /// The least policy for a task. `names` has the names of the kinds that the config wants. The
 /// policy allows reads of all kinds, since objects that the config no longer wants may still exist.
-/// It allows changes only of the kinds in `names`.
-pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
+/// It allows changes only of the kinds in `names`. Of what is in `uses` it allows what payctl needs to find
+/// and to use it.
+pub fn least(task: Task, scope: &Scope, names: &Names, uses: &Uses) -> Vec<Statement> {
     let mut granted: BTreeMap<(String, String), (Condition, BTreeSet<String>)> = BTreeMap::new();
-    let mut grant = |own: &str, permit: &Permit| {
+    let mut grant_on = |names: &Names, own: &str, permit: &Permit, shapes: &[&str]| {
         for action in permit.actions {
             let condition = condition_for(scope, permit.only);
             // Values of one key stand beside each other; so do their resources.
@@ -154,10 +164,35 @@ pub fn least(task: Task, scope: &Scope, names: &Names) -> Vec<Statement> {
             for (key, values) in condition {
                 entry.0.entry(key).or_default().extend(values);
             }
-            let shapes = permit.on.iter();
+            let shapes = shapes.iter();
             entry.1.extend(shapes.flat_map(|shape| resources(scope, names, own, shape)));
         }
     };
+    for usable in USABLE {
+        let kind = usable.kind;
+        if uses.existing.contains_key(kind) {
+            let all = usable.looks.iter().chain(usable.uses);
+            all.filter(|permit| task.needs(permit.when))
+                .for_each(|permit| grant_on(&uses.existing, kind, permit, permit.on));
+            let own = KINDS.iter().map(|kind| kind.meta());
+            let own =
+                own.filter(|meta| names.contains_key(meta.kind)).flat_map(|meta| meta.permits);
+            for permit in own.filter(|permit| task.needs(permit.when)) {
+                let also = usable.also.iter().filter(|(action, _)| permit.actions == [*action]);
+                also.for_each(|(_, on)| grant_on(&uses.existing, kind, permit, on));
+            }
+        }
+        if uses.lent.contains_key(kind) {
+            let all = usable.uses.iter().filter(|permit| task.needs(permit.when));
+            all.for_each(|permit| grant_on(&uses.lent, kind, permit, permit.on));
+        }
+    }
+    let metas = KINDS.iter().map(|kind| kind.meta());
+    for meta in metas.filter(|meta| uses.lent.contains_key(meta.kind)) {
+        let looks = meta.permits.iter().filter(|permit| permit.when == When::Look);
+        looks.for_each(|permit| grant_on(&uses.lent, meta.kind, permit, permit.on));
+    }
+    let mut grant = |own: &str, permit: &Permit| grant_on(names, own, permit, permit.on);
     if task == Task::EnvList {
         grant("", &Permit::look(census::ACTIONS, &["*"]));
     } else {
@@ -352,7 +387,7 @@ mod tests {
     #[test]
     fn plan_policies_only_read_and_destroy_policies_never_create() {
         let actions = |task| -> BTreeSet<String> {
-            let statements = least(task, &scope(), &names());
+            let statements = least(task, &scope(), &names(), &Uses::default());
             statements.into_iter().flat_map(|statement| statement.actions).collect()
         };
         let reads = |action: &str| {
@@ -378,7 +413,7 @@ mod tests {
             let names = (0..40).map(|number| format!("odd-name-{number}-of-{kind}"));
             (kind.to_owned(), names.collect())
         }));
-        let statements = least(Task::Apply, &scope(), &all.collect());
+        let statements = least(Task::Apply, &scope(), &all.collect(), &Uses::default());
         let parts = split(&statements);
         assert!(parts.len() > 3);
         let pairs = |statements: &[Statement]| -> BTreeSet<(Condition, String, String)> {
@@ -403,14 +438,43 @@ mod tests {
         let queue = BTreeSet::from(["pr-7-payment-queue-*".to_owned()]);
         let names = Names::from([("sqs.queue".into(), queue), ("ec2.vpc".into(), BTreeSet::new())]);
         let (scope, names) = for_any_number(&scope, &names).expect("a number");
-        let text = document(&least(Task::Apply, &scope, &names)).to_string();
+        let text = document(&least(Task::Apply, &scope, &names, &Uses::default())).to_string();
         assert!(text.contains(":pr-*-payment-queue-*\"") && !text.contains("pr-7"));
         assert!(text.contains(r#""StringLike":{"aws:RequestTag/payctl:env":"pr-*""#), "{text}");
     }
 
     #[test]
+    fn what_others_own_can_be_found_and_passed_on_and_nothing_else() {
+        let named = |kind: &str, name: &str| {
+            Names::from([(kind.to_owned(), BTreeSet::from([name.to_owned()]))])
+        };
+        let own = named("lambda.function", "dev-payment-lambda-*");
+        let uses = Uses { existing: named("iam.role", "runtime"), ..Uses::default() };
+        let on = "arn:aws:iam::123456789012:role/runtime";
+        let about = |task| -> BTreeSet<String> {
+            let statements = least(task, &scope(), &own, &uses).into_iter();
+            let about = statements.filter(|one| one.resources.contains(on));
+            about.flat_map(|one| one.actions).collect()
+        };
+        assert_eq!(Vec::from_iter(about(Task::Plan)), ["iam:GetRole"]);
+        assert_eq!(Vec::from_iter(about(Task::Apply)), ["iam:GetRole", "iam:PassRole"]);
+        let passed = least(Task::Apply, &scope(), &own, &uses).into_iter();
+        let passed: Vec<Statement> =
+            passed.filter(|one| one.actions.contains("iam:PassRole")).collect();
+        let to = BTreeSet::from(["lambda.amazonaws.com".to_owned()]);
+        assert_eq!(passed[0].condition["iam:PassedToService"], to);
+
+        let uses = Uses { lent: named("sqs.queue", "*main*"), ..Uses::default() };
+        let statements = least(Task::Plan, &scope(), &own, &uses).into_iter();
+        let on = "arn:aws:sqs:eu-west-1:123456789012:*main*";
+        let about = statements.filter(|one| one.resources.contains(on));
+        let actions: BTreeSet<String> = about.flat_map(|one| one.actions).collect();
+        assert!(actions.contains("sqs:GetQueueAttributes"), "{actions:?}");
+    }
+
+    #[test]
     fn a_statement_has_the_form_of_iam() {
-        let statements = least(Task::Apply, &scope(), &names());
+        let statements = least(Task::Apply, &scope(), &names(), &Uses::default());
         let made = statements.iter().find(|one| one.actions.contains("ec2:CreateVpc"));
         assert_eq!(
             made.expect("a VPC is made").to_json(),

@@ -15,11 +15,12 @@ use payctl_engine::model::text::{Output, Text};
 use super::{Builder, Item};
 
 /// The service that delivers the logs of other services.
-const LOGS: &str = "delivery.logs.amazonaws.com";
+pub(super) const LOGS: &str = "delivery.logs.amazonaws.com";
 
 impl Builder<'_> {
     pub(super) fn buckets(&mut self) {
-        for (key, config) in &self.config.buckets {
+        let own = self.config.buckets.iter().filter(|(_, bucket)| bucket.existing.is_none());
+        for (key, config) in own {
             let path = &KeyPath::of("buckets").key(key);
             let name = self.item_name("s3.bucket", key, config.name.as_ref(), path);
             let address = Address::new("s3.bucket", key.0.as_str());

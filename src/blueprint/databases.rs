@@ -12,14 +12,14 @@ use crate::aws::kinds::rds::subnet_group::SubnetGroup;
 use crate::aws::kinds::secretsmanager::attachment::Attachment;
 use crate::config::KeyPath;
 use crate::config::schema::databases::{Database, DatabaseSource};
-use crate::config::schema::text::PhysicalName;
+use crate::config::schema::text::{ItemName, PhysicalName};
 use crate::words::databases::DatabaseLog;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
 use super::network::id;
 use super::secrets::{SECRET, secret_arn};
-use super::{Builder, Item, naming};
+use super::{Builder, Item, loans, naming};
 
 const CLUSTER: &str = "rds.cluster";
 
@@ -30,7 +30,8 @@ const ENGINE: &str = "postgres";
 
 impl Builder<'_> {
     pub(super) fn databases(&mut self) {
-        for (key, config) in &self.config.databases {
+        let own = self.config.databases.iter().filter(|(_, database)| database.from.is_none());
+        for (key, config) in own {
             let path = &KeyPath::of("databases").key(key);
             let name = self.item_name(CLUSTER, key, config.name.as_ref(), path);
             self.subnet_group(key, &name, config, path);
@@ -41,6 +42,15 @@ impl Builder<'_> {
             self.attachment(key, config, path);
         }
         self.rotations();
+    }
+
+    /// The ARN of the secret of a database.
+    pub(super) fn database_secret(&self, name: &str) -> Text {
+        let config = self.config.databases.get(&ItemName(name.to_owned()));
+        match config.filter(|database| database.from.is_none()) {
+            Some(database) => secret_arn(&database.secret),
+            None => Text::reference(loans::secret_of(name), Output::Arn),
+        }
     }
 
     fn subnet_group(&mut self, key: &str, cluster: &str, config: &Database, path: &KeyPath) {

@@ -22,7 +22,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn keys(&mut self) {
-        for (key, config) in self.config.keys.iter().filter(|(_, key)| key.from.is_none()) {
+        for (key, config) in self.config.keys.iter().filter(|(_, key)| key.is_own()) {
             let path = &KeyPath::of("keys").key(key);
             let address = Address::new("kms.key", key.0.as_str());
             let name = self.item_name("kms.key", key, config.name.as_ref(), path);

@@ -23,6 +23,10 @@ impl Builder<'_> {
     pub(super) fn load_balancers(&mut self) {
         for (key, config) in &self.config.load_balancers {
             let path = &KeyPath::of("load_balancers").key(key);
+            if config.from.is_some() {
+                self.lent_balancer(key, config, path);
+                continue;
+            }
             let name = self.item_name("elb.load_balancer", key, config.name.as_ref(), path);
             if name.starts_with("internal-") {
                 let path = path.key("name");
@@ -36,11 +40,7 @@ impl Builder<'_> {
             let address = Address::new("elb.load_balancer", key.0.as_str());
             let item = Item::new(address, name.clone(), path);
             self.add(Item { after: self.around(config), ..item }, &spec);
-            if let Some(domain) = &config.domain {
-                let (path, logical) = (&path.key("domain"), format!("lb-{}", key.0));
-                let target = Address::new("elb.load_balancer", key.0.as_str());
-                self.alias_record(&logical, &domain.name, domain.zone.as_ref(), &target, path);
-            }
+            self.balancer_record(key, config, path);
             for listener in &config.listeners {
                 let at = format!("{}-{}", key.0, listener.port);
                 let address = Address::new("elb.listener", at.as_str());
@@ -50,16 +50,41 @@ impl Builder<'_> {
                 let after = self.registered(listener.forward.as_ref());
                 let item = Item::new(address, &*name, path);
                 self.add(Item { after, ..item }, &spec);
-                for (rule, config) in &listener.rules {
-                    let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
-                    let shift = self.shift_of(&address).map(Mover::Shift);
-                    let mut spec = listener_rule(&at, config);
-                    spec.moved_by = shift.or_else(|| self.deployer(key, listener.port, rule));
-                    let after = self.registered(config.forward.as_ref());
-                    let item = Item::new(address, format!("{name} {}", rule.0), path);
-                    self.add(Item { after, ..item }, &spec);
-                }
+                self.listener_rules(key, &name, listener, path);
             }
+        }
+    }
+
+    /// What this environment adds to a load balancer of another one: a name, and rules of its listeners.
+    fn lent_balancer(&mut self, key: &str, config: &LoadBalancer, path: &KeyPath) {
+        self.balancer_record(key, config, path);
+        let reference = Text::reference(Address::new("elb.load_balancer", key), Output::Name);
+        let name = reference.refs().find_map(|name| self.lent_value(name)).unwrap_or_default();
+        for listener in &config.listeners {
+            let name = format!("{name}:{}", listener.port);
+            self.listener_rules(key, &name, listener, path);
+        }
+    }
+
+    fn balancer_record(&mut self, key: &str, config: &LoadBalancer, path: &KeyPath) {
+        if let Some(domain) = &config.domain {
+            let (path, logical) = (&path.key("domain"), format!("lb-{key}"));
+            let target = Address::new("elb.load_balancer", key);
+            self.alias_record(&logical, &domain.name, domain.zone.as_ref(), &target, path);
+        }
+    }
+
+    /// The rules of a listener. `name` is that of the load balancer, with the port.
+    fn listener_rules(&mut self, key: &str, name: &str, listener: &Listener, path: &KeyPath) {
+        let at = format!("{key}-{}", listener.port);
+        for (rule, config) in &listener.rules {
+            let address = Address::new("elb.listener_rule", format!("{at}-{}", rule.0));
+            let shift = self.shift_of(&address).map(Mover::Shift);
+            let mut spec = listener_rule(&at, config);
+            spec.moved_by = shift.or_else(|| self.deployer(key, listener.port, rule));
+            let after = self.registered(config.forward.as_ref());
+            let item = Item::new(address, format!("{name} {}", rule.0), path);
+            self.add(Item { after, ..item }, &spec);
         }
     }
 

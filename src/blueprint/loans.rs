@@ -1,29 +1,67 @@
-//! What an environment uses of another one, `from = "dev"`: payctl looks for it by its ownership tags,
-//! and every reference to it becomes the value that it has. So it is in no plan, and nothing here
-//! changes or deletes it.
+//! What an environment uses and does not own: objects of another environment, `from = "dev"`, and objects
+//! that payctl did not create, `existing = { name = "..." }`. payctl looks for them when it connects, and
+//! every reference to one becomes the value that it has. So it is in no plan, and nothing here changes or
+//! deletes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::aws::lent::{Asked, By};
+use crate::aws::policy::{Names, Uses};
+use crate::config::KeyPath;
 use crate::config::schema::Config;
-use crate::config::schema::network::SubnetTier;
-use crate::config::{KeyPath, Loaded};
+use crate::config::schema::existing::{
+    ExistingBucket, ExistingKey, ExistingRole, ExistingSubnets, ExistingVpc,
+};
+use crate::config::schema::network::{Network, SubnetTier};
+use crate::config::schema::text::{EnvName, TagKey, TagValue};
 use payctl_engine::model::address::Address;
-use payctl_engine::model::live::{Found, Live};
+use payctl_engine::model::live::Live;
 use payctl_engine::model::text::{Part, Ref, Text, resolve};
 
 use super::{Builder, section_of};
 
-/// Something that another environment has.
+mod fit;
+mod taken;
+#[cfg(test)]
+mod tests;
+
+pub use taken::taken;
+
+/// Something that the environment uses and does not own.
 #[derive(Clone, Debug)]
 pub struct Loan {
-    /// The environment that has it.
-    pub lender: String,
+    /// Who has it.
+    pub whose: Whose,
     /// The place in the config that asks for it.
     pub path: KeyPath,
-    /// What must exist there, once.
+    /// What must exist there, once. Of several, the beginning of their names.
     pub main: Address,
+    /// Whether there may be several.
+    pub several: bool,
     /// The kinds of what comes with it.
-    pub with: &'static [&'static str],
+    pub with: Kinds,
+}
+
+/// Some kinds.
+type Kinds = &'static [&'static str];
+
+/// Who has it.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// Another environment of the project.
+    Env(String),
+    /// Somebody else: payctl did not create it. The config says so much of it.
+    Others(By),
+}
+
+impl Whose {
+    /// The owner, in words.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Env(lender) => lender,
+            Self::Others(_) => "somebody else",
+        }
+    }
 }
 
 /// The live objects that others lend, by the address that stands for them here.
@@ -31,95 +69,221 @@ pub type Lent = BTreeMap<Address, Live>;
 
 /// Whether objects of a kind can be lent.
 pub fn is_lendable(kind: &str) -> bool {
-    [VPC, SUBNET, KEY].contains(&kind)
+    [BALANCER, CLUSTER, GROUP, KEY, LISTENER, SUBNET, VPC].contains(&kind)
 }
 
-const VPC: &str = "ec2.vpc";
-const SUBNET: &str = "ec2.subnet";
+const ATTACHMENT: &str = "secretsmanager.attachment";
+const BALANCER: &str = "elb.load_balancer";
+const BUCKET: &str = "s3.bucket";
+const CLUSTER: &str = "rds.cluster";
+const GROUP: &str = "ec2.security_group";
+const INSTANCE: &str = "rds.instance";
+const LISTENER: &str = "elb.listener";
 const KEY: &str = "kms.key";
+const ROLE: &str = "iam.role";
+const SUBNET: &str = "ec2.subnet";
+const VPC: &str = "ec2.vpc";
 
-/// What a config asks of other environments.
+/// Everything that a config uses and the environment does not own.
 pub fn loans(config: &Config) -> Vec<Loan> {
-    let network = config.network.iter().filter_map(|network| {
-        Some(Loan {
-            lender: network.from.as_ref()?.0.clone(),
-            path: KeyPath::of("network"),
-            main: Address::new(VPC, "main"),
-            with: &[SUBNET],
-        })
-    });
-    let keys = config.keys.iter().filter_map(|(name, key)| {
-        Some(Loan {
-            lender: key.from.as_ref()?.0.clone(),
-            path: KeyPath::of("keys").key(name),
-            main: Address::new(KEY, name.0.as_str()),
-            with: &[],
-        })
-    });
-    network.chain(keys).collect()
+    let mut all = config.network.as_ref().map(of_network).unwrap_or_default();
+    let one = |whose, path: KeyPath, kind: &str, name: &str| Loan {
+        whose,
+        path,
+        main: Address::new(kind, name),
+        several: false,
+        with: &[],
+    };
+    for (name, key) in &config.keys {
+        let path = KeyPath::of("keys").key(name);
+        if let Some(lender) = &key.from {
+            all.push(one(Whose::Env(lender.0.clone()), path.key("from"), KEY, name));
+        } else if let Some(key) = &key.existing {
+            all.push(one(Whose::Others(key.into()), path.key("existing"), KEY, name));
+        }
+    }
+    let mut lent = |section: &str, kind: &str, name: &str, from: &Option<EnvName>, with: Kinds| {
+        if let Some(lender) = from {
+            let path = KeyPath::of(section).key(name).key("from");
+            let loan = one(Whose::Env(lender.0.clone()), path, kind, name);
+            all.push(Loan { with, ..loan });
+        }
+    };
+    for (name, database) in &config.databases {
+        lent("databases", CLUSTER, name, &database.from, &[ATTACHMENT, INSTANCE]);
+    }
+    for (name, balancer) in &config.load_balancers {
+        lent("load_balancers", BALANCER, name, &balancer.from, &[LISTENER]);
+    }
+    for (name, group) in &config.security_groups {
+        lent("security_groups", GROUP, name, &group.from, &[]);
+    }
+    for (name, bucket) in &config.buckets {
+        if let Some(bucket) = &bucket.existing {
+            let path = KeyPath::of("buckets").key(name).key("existing");
+            all.push(one(Whose::Others(bucket.into()), path, BUCKET, name));
+        }
+    }
+    for (name, role) in &config.roles {
+        if let Some(role) = &role.existing {
+            let path = KeyPath::of("roles").key(name).key("existing");
+            all.push(one(Whose::Others(role.into()), path, ROLE, name));
+        }
+    }
+    all
+}
+
+/// A network of another owner. The VPC comes before its subnets.
+fn of_network(network: &Network) -> Vec<Loan> {
+    let section = KeyPath::of("network");
+    let main = Address::new(VPC, "main");
+    if let Some(lender) = &network.from {
+        let (whose, path) = (Whose::Env(lender.0.clone()), section.key("from"));
+        return vec![Loan { whose, path, main, several: false, with: &[SUBNET] }];
+    }
+    let Some(vpc) = &network.vpc else { return Vec::new() };
+    let (whose, path) = (Whose::Others(vpc.into()), section.key("vpc"));
+    let mut all = vec![Loan { whose, path, main, several: false, with: &[] }];
+    for tier in SubnetTier::ALL {
+        if let Some(subnets) = network.existing(tier) {
+            all.push(Loan {
+                whose: Whose::Others(subnets.into()),
+                path: section.key(&format!("{}_subnets", tier.word())),
+                main: Address::new(SUBNET, tier.word()),
+                several: true,
+                with: &[],
+            });
+        }
+    }
+    all
+}
+
+fn tags(tags: &BTreeMap<TagKey, TagValue>) -> By {
+    By::Tags(tags.iter().map(|(key, value)| (key.0.clone(), value.0.clone())).collect())
+}
+
+fn id(id: &str) -> By {
+    By::Ids(BTreeSet::from([id.to_owned()]))
+}
+
+impl From<&ExistingVpc> for By {
+    fn from(vpc: &ExistingVpc) -> Self {
+        vpc.id.as_deref().map_or_else(|| tags(&vpc.tags), id)
+    }
+}
+
+impl From<&ExistingSubnets> for By {
+    fn from(subnets: &ExistingSubnets) -> Self {
+        match subnets.ids.is_empty() {
+            true => tags(&subnets.tags),
+            false => Self::Ids(subnets.ids.iter().map(|id| id.0.clone()).collect()),
+        }
+    }
+}
+
+impl From<&ExistingKey> for By {
+    fn from(key: &ExistingKey) -> Self {
+        match (&key.id, &key.alias) {
+            (Some(given), _) => id(given),
+            (None, Some(alias)) => Self::Name(alias.0.clone()),
+            (None, None) => tags(&key.tags),
+        }
+    }
+}
+
+impl From<&ExistingBucket> for By {
+    fn from(bucket: &ExistingBucket) -> Self {
+        bucket.name.as_ref().map_or_else(|| tags(&bucket.tags), |name| Self::Name(name.0.clone()))
+    }
+}
+
+impl From<&ExistingRole> for By {
+    fn from(role: &ExistingRole) -> Self {
+        match (&role.arn, &role.name) {
+            (Some(arn), _) => id(arn),
+            (None, name) => Self::Name(name.clone().unwrap_or_default().0),
+        }
+    }
 }
 
 impl Loan {
-    /// The environments and the kinds to look for.
-    pub fn asks(&self) -> impl Iterator<Item = (String, String)> {
+    /// What to look for.
+    pub fn asks(&self) -> impl Iterator<Item = Asked> {
         let kinds = std::iter::once(self.main.kind.as_str()).chain(self.with.iter().copied());
-        kinds.map(|kind| (self.lender.clone(), kind.to_owned()))
+        kinds.map(|kind| {
+            let kind = kind.to_owned();
+            match &self.whose {
+                Whose::Env(env) => Asked::Env { env: env.clone(), kind },
+                Whose::Others(by) => Asked::Others { kind, by: by.clone() },
+            }
+        })
+    }
+
+    /// The ids of what must exist, without what comes with it.
+    pub fn ids(&self, lent: &Lent) -> Vec<String> {
+        let is_main =
+            |address: &Address| *address == self.main || (self.several && self.brings(address));
+        let all = lent.iter().filter(|(address, _)| is_main(address));
+        all.map(|(_, live)| live.id.clone()).collect()
     }
 
     fn brings(&self, address: &Address) -> bool {
-        self.main == *address || self.with.contains(&address.kind.as_str())
+        let kind = address.kind.as_str();
+        // Instances and listeners have the name of theirs and a number.
+        let number = address.name.strip_prefix(&self.main.name).and_then(|it| it.strip_prefix('-'));
+        let is_numbered = number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()));
+        match self.main.kind.as_str() {
+            _ if self.main == *address => true,
+            VPC => self.with.contains(&kind),
+            CLUSTER if kind == ATTACHMENT => *address == secret_of(&self.main.name),
+            own => is_numbered && (self.with.contains(&kind) || (self.several && kind == own)),
+        }
     }
 }
 
-/// What is lent, of everything that was found of the lenders. The error is a loan that is not there once,
-/// and how many there are.
-pub fn taken<'a>(
-    loans: &'a [Loan],
-    found: &BTreeMap<String, Vec<Found>>,
-) -> Result<Lent, (&'a Loan, usize)> {
-    let mut lent = Lent::new();
-    for loan in loans {
-        let of_lender = found.get(&loan.lender).into_iter().flatten();
-        let brought = of_lender.filter(|found| loan.brings(&found.address));
-        let brought: Vec<&Found> = brought.collect();
-        match brought.iter().filter(|found| found.address == loan.main).count() {
-            1 => {}
-            number => return Err((loan, number)),
-        }
-        lent.extend(brought.iter().map(|found| (found.address.clone(), found.live.clone())));
-    }
-    Ok(lent)
+/// What stands for the secret of a database of another environment.
+pub(super) fn secret_of(database: &str) -> Address {
+    Address::new(ATTACHMENT, format!("database:{database}"))
 }
 
 /// The environments that lend something, each once.
 pub(super) fn lenders(config: &Config) -> BTreeSet<String> {
-    loans(config).into_iter().map(|loan| loan.lender).collect()
+    let lender = |loan: Loan| match loan.whose {
+        Whose::Env(lender) => Some(lender),
+        Whose::Others(_) => None,
+    };
+    loans(config).into_iter().filter_map(lender).collect()
 }
 
-/// The words for a problem at a loan.
-pub fn problem(loaded: &Loaded, loan: &Loan, found: usize) -> crate::config::Problem {
-    let Loan { lender, path, main, .. } = loan;
-    let (message, fix) = match found {
-        0 => (
-            format!("{lender} has no {main} here"),
-            format!("apply {lender} first, or check the account and the region"),
-        ),
-        _ => (
-            format!("{lender} has {found} of {main} here"),
-            format!("apply {lender}: that leaves one of them"),
-        ),
+/// The names of what a config uses and the environment does not own, for policies.
+pub fn uses(config: &Config) -> Uses {
+    let mut uses = Uses::default();
+    let add = |names: &mut Names, kind: &str, more: BTreeSet<String>| {
+        names.entry(kind.to_owned()).or_default().extend(more);
     };
-    loaded.problem(&path.key("from"), message, fix)
+    for loan in loans(config) {
+        let kinds = std::iter::once(loan.main.kind.as_str()).chain(loan.with.iter().copied());
+        for kind in kinds {
+            match &loan.whose {
+                // Every name of an environment contains that of the environment.
+                Whose::Env(env) => {
+                    add(&mut uses.lent, kind, BTreeSet::from([format!("*{env}*")]));
+                }
+                Whose::Others(by) => add(&mut uses.existing, kind, by.names()),
+            }
+        }
+    }
+    uses
 }
 
 impl Builder<'_> {
-    /// The environment that lends something, if one does.
+    /// The owner of something lent, in words; none if it is not lent.
     pub(super) fn lender_of(&self, address: &Address) -> Option<&str> {
-        self.lends.iter().find(|loan| loan.brings(address)).map(|loan| loan.lender.as_str())
+        self.lends.iter().find(|loan| loan.brings(address)).map(|loan| loan.whose.words())
     }
 
     /// The value of an output of something lent. Without an account, a text stands for it.
-    fn lent_value(&self, reference: &Ref) -> Option<String> {
+    pub(super) fn lent_value(&self, reference: &Ref) -> Option<String> {
         let Ref { to, output } = reference;
         self.lender_of(to)?;
         match &self.facts.lent {
@@ -179,9 +343,9 @@ impl Builder<'_> {
     /// The address range of the network.
     pub(super) fn network_range(&self) -> String {
         let Some(network) = &self.config.network else { return String::new() };
-        match &network.from {
-            None => network.cidr.0.clone(),
-            Some(_) => {
+        match network.is_own() {
+            true => network.cidr.0.clone(),
+            false => {
                 let range = self.lent_field(&Address::new(VPC, "main"), "cidr");
                 // Without an account it is not known.
                 range.unwrap_or("10.0.0.0/16").to_owned()

@@ -167,6 +167,7 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.permissions();
     let mut outputs = builder.outputs();
     builder.settle_loans(&mut outputs);
+    builder.loans_fit();
     builder.distinct_names();
     builder.sizes();
     if loaded.intact {

@@ -50,8 +50,7 @@ pub(super) fn id(kind: &str, name: &str) -> Text {
 
 impl Builder<'_> {
     pub(super) fn network(&mut self) {
-        let Some(network) = self.config.network.as_ref().filter(|network| network.from.is_none())
-        else {
+        let Some(network) = self.config.network.as_ref().filter(|network| network.is_own()) else {
             return;
         };
         let Some(zones) = self.zones(network) else { return };
@@ -154,7 +153,7 @@ impl Builder<'_> {
     pub(super) fn subnet_ids(&self, tier: impl Into<SubnetTier>) -> Vec<Text> {
         let Some(network) = &self.config.network else { return Vec::new() };
         let tier = tier.into();
-        if network.from.is_some() {
+        if !network.is_own() {
             let names = self.lent_subnets(tier);
             return names.iter().map(|name| id("ec2.subnet", name)).collect();
         }

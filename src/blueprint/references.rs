@@ -42,6 +42,7 @@ impl Builder<'_> {
             ["network", "public_subnets"] => return self.subnet_list(SubnetTier::Public),
             ["network", "private_subnets"] => return self.subnet_list(SubnetTier::Private),
             ["network", "isolated_subnets"] => return self.subnet_list(SubnetTier::Isolated),
+            ["databases", name, "secret_arn"] => return self.database_secret(name),
             [section, name, word] => (*section, *name, *word),
             _ => return Text::default(),
         };

@@ -20,9 +20,11 @@ impl Builder<'_> {
         for (key, config) in &self.config.roles {
             let path = &KeyPath::of("roles").key(key);
             let address = Address::new("iam.role", key.0.as_str());
-            let name = self.item_name("iam.role", key, config.name.as_ref(), path);
-            let spec = self.role(config, &address, name.clone());
-            self.add(Item::new(address, name, path), &spec);
+            if config.existing.is_none() {
+                let name = self.item_name("iam.role", key, config.name.as_ref(), path);
+                let spec = self.role(config, &address, name.clone());
+                self.add(Item::new(address, name, path), &spec);
+            }
             if config.instance_profile {
                 self.instance_profile(key, config.name.as_ref(), path);
             }

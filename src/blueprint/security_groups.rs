@@ -29,7 +29,8 @@ fn no_traffic() -> Rule {
 
 impl Builder<'_> {
     pub(super) fn security_groups(&mut self) {
-        for (key, group) in &self.config.security_groups {
+        let own = self.config.security_groups.iter().filter(|(_, group)| group.from.is_none());
+        for (key, group) in own {
             let path = &KeyPath::of("security_groups").key(key);
             let name = self.item_name("ec2.security_group", key, group.name.as_ref(), path);
             let spec = GroupSpec {

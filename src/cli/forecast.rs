@@ -39,7 +39,7 @@ impl Forecast {
     }
 
     /// All that a reader of the plan is told.
-    pub(super) fn view(&self, cx: &Context, session: &Session, style: Style) -> View<'_> {
+    pub(super) fn view<'a>(&'a self, cx: &Context, session: &'a Session, style: Style) -> View<'a> {
         View {
             style,
             detail: cx.detail(),
@@ -48,6 +48,7 @@ impl Forecast {
             estimate: Some(&self.estimate),
             is_elsewhere: !self.memory.is_measure(),
             cost: Some(&self.cost),
+            uses: &session.uses,
         }
     }
 }

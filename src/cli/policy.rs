@@ -62,7 +62,7 @@ fn account(text: &str) -> Result<String, String> {
 
 pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let env = cx.env()?;
-    let (scope, names) = session::names(&cx.global, &env, args.account.as_deref())?;
+    let (scope, names, uses) = session::names(&cx.global, &env, args.account.as_deref())?;
     let (scope, names) = if args.any_number {
         for_any_number(&scope, &names).ok_or_else(|| {
             CliError::new(ErrorKind::User, format!("the name `{env}` does not end in a number"))
@@ -81,7 +81,7 @@ pub(super) fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         For::EnvList => (Task::EnvList, "env-list"),
         For::Cost => (Task::Cost, "cost"),
     };
-    let statements = least(task, &scope, &names);
+    let statements = least(task, &scope, &names, &uses);
     if let Some(dir) = &args.out {
         return write(
             cx,

@@ -16,7 +16,7 @@ use super::{Context, Global, preflight, prices, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::lent;
-use crate::aws::policy::Names;
+use crate::aws::policy::{Names, Uses};
 use crate::aws::provider::AwsProvider;
 use crate::aws::reading::Reading;
 use crate::blueprint::checks::{Check, checks};
@@ -27,7 +27,7 @@ use crate::config::schema::Config;
 use crate::config::schema::text::TimeSpan;
 use crate::config::{self, Loaded, Problem};
 use crate::ui::looking;
-use crate::ui::plan::Effort;
+use crate::ui::plan::{Effort, Used};
 use crate::ui::screen::Screen;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::{Blueprint, Desired};
@@ -52,6 +52,8 @@ pub(super) struct Session {
     pub blueprint: Blueprint,
     /// The descriptions of its outputs, by name.
     pub described: BTreeMap<String, String>,
+    /// What it uses and does not own.
+    pub uses: Vec<Used>,
     /// Its own checks, by name.
     pub checks: BTreeMap<String, Check>,
     /// Its shifts of traffic, by name.
@@ -100,9 +102,10 @@ impl Session {
         let mut aws = place.aws.of(&loaded.config.project.0, &loaded.env);
         let zones = place.zones.clone();
         aws.packages = loaded.packages();
-        let lent = match purpose {
-            Purpose::Apply => Some(borrowed(loaded, &aws).await?),
-            Purpose::Destroy => None,
+        aws.zone_ids = loaded.zone_ids();
+        let (lent, uses) = match purpose {
+            Purpose::Apply => borrowed(loaded, &aws).await.map(|(lent, uses)| (Some(lent), uses))?,
+            Purpose::Destroy => (None, Vec::new()),
         };
         let known = Facts { lent, ..facts(&aws, zones)? };
         let blueprint = blueprint::build(loaded, &known);
@@ -119,6 +122,7 @@ impl Session {
         Ok(Self {
             blueprint,
             described,
+            uses,
             checks,
             shifts,
             assume,
@@ -144,6 +148,7 @@ impl Session {
                 outputs: BTreeMap::new(),
             },
             described: BTreeMap::new(),
+            uses: Vec::new(),
             checks: BTreeMap::new(),
             shifts: BTreeMap::new(),
             assume: Assumptions::default(),
@@ -442,12 +447,12 @@ pub(super) fn sketch(global: &Global, env: &str) -> Result<Sketch, Vec<Problem>>
     Ok(Sketch { loaded, blueprint, assume })
 }
 
-/// The scope of an environment in an account, and the names of its objects there.
+/// The scope of an environment in an account, the names of its objects there, and those of what it uses.
 pub(super) fn names(
     global: &Global,
     env: &str,
     account: Option<&str>,
-) -> Result<(Scope, Names), CliError> {
+) -> Result<(Scope, Names, Uses), CliError> {
     let loaded = load(global, env)?;
     let pinned = loaded.config.account.as_ref().map(|account| account.0.as_str());
     let account = match (account, pinned) {
@@ -470,7 +475,7 @@ pub(super) fn names(
     let blueprint = blueprint::build(&loaded, &facts);
     let blueprint = blueprint.map_err(|problems| CliError::config(&problems))?;
     let names = blueprint::names::names(&loaded, &blueprint);
-    Ok((blueprint.scope, names))
+    Ok((blueprint.scope, names, loans::uses(&loaded.config)))
 }
 
 /// All problems of an environment, as far as payctl can find them without an account.
@@ -557,15 +562,21 @@ fn facts(aws: &Aws, zones: Vec<Zone>) -> Result<Facts, CliError> {
     })
 }
 
-/// What other environments lend, found by their ownership tags. Anything that is missing or not
-/// clear is an error of the config, before anything is written.
-async fn borrowed(loaded: &Loaded, aws: &Aws) -> Result<Lent, CliError> {
+/// What the environment uses and does not own, found live. Anything that is missing or not clear is an
+/// error of the config, before anything is written.
+async fn borrowed(loaded: &Loaded, aws: &Aws) -> Result<(Lent, Vec<Used>), CliError> {
     let loans = loans(&loaded.config);
     let asked = loans.iter().flat_map(Loan::asks).collect();
     let found = lent::find(aws, &asked).await;
-    let found = found.map_err(|error| CliError::cloud("look for what others lend", &error))?;
-    taken(&loans, &found)
-        .map_err(|(loan, number)| CliError::config(&[loans::problem(loaded, loan, number)]))
+    let found = found.map_err(|error| CliError::cloud("look for what others own", &error))?;
+    let lent = taken(loaded, &loans, &found).map_err(|problems| CliError::config(&problems))?;
+    let used = loans.iter().map(|loan| Used {
+        address: loan.main.clone(),
+        ids: loan.ids(&lent),
+        owner: loan.whose.words().to_owned(),
+    });
+    let used = used.collect();
+    Ok((lent, used))
 }
 
 #[cfg(test)]

@@ -207,13 +207,16 @@ fn with_zone(tree: &mut Node) {
     }
 }
 
-/// The sections of what another environment can lend.
+/// The keys that name an object of another owner.
+const ELSEWHERE: [&str; 3] = ["existing", "from", "vpc"];
+/// The sections of what another owner can have.
 const LENDABLE: &[&str] = &["network"];
 /// The same for sections of named items.
-const LENDABLE_ITEMS: &[&str] = &["keys"];
+const LENDABLE_ITEMS: &[&str] =
+    &["buckets", "databases", "keys", "load_balancers", "roles", "security_groups"];
 
-/// A table with `from` says all: what it inherits from the files below is the lender's to decide. What
-/// stands beside it in the same file or above stays, and is an error.
+/// A table that names an object of another owner says all: what it inherits from the files below is the
+/// owner's to decide. What stands beside it in the same file or above stays, and is an error.
 fn without_inherited(tree: &mut Node) {
     let Value::Table(sections) = &mut tree.value else { return };
     for (name, section) in sections {
@@ -228,7 +231,8 @@ fn without_inherited(tree: &mut Node) {
 }
 
 fn keep_own(node: &mut Node) {
-    let Some(file) = node.get("from").map(|from| from.key_at.file) else { return };
+    let named = ELSEWHERE.iter().filter_map(|key| node.get(key));
+    let Some(file) = named.map(|found| found.key_at.file).min() else { return };
     if let Value::Table(entries) = &mut node.value {
         entries.retain(|_, entry| entry.key_at.file <= file);
     }

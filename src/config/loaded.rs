@@ -1,6 +1,7 @@
 //! A loaded config, and what the rules and the blueprint ask of it: where a value stands, and what was
 //! typed, whether it fits or not.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::key_path::KeyPath;
@@ -36,6 +37,12 @@ impl Loaded {
     /// The packages of all functions.
     pub fn packages(&self) -> Packages {
         self.functions.values().map(|source| source.package.clone()).collect()
+    }
+
+    /// The ids of hosted zones by name.
+    pub fn zone_ids(&self) -> BTreeMap<String, String> {
+        let pairs = self.config.zone_ids.iter();
+        pairs.map(|(name, id)| (name.0.clone(), id.0.clone())).collect()
     }
 
     /// The place of a value, or of the nearest table above it.

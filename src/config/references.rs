@@ -75,6 +75,7 @@ const OFFERS: &[Offer] = &[
     offer("databases", "id", "rds.cluster", Output::Id),
     offer("databases", "port", "rds.cluster", Output::Port),
     offer("databases", "reader_endpoint", "rds.cluster", Output::ReaderEndpoint),
+    offer("databases", "secret_arn", "secretsmanager.secret", Output::Arn),
     offer("events", "arn", "events.rule", Output::Arn),
     offer("events", "name", "events.rule", Output::Name),
     offer("firewalls", "arn", "waf.web_acl", Output::Arn),

@@ -17,6 +17,7 @@ mod firewalls;
 mod log_groups;
 mod metric_filters;
 mod metrics;
+mod others;
 
 fn dir(files: &[(&str, &str)]) -> Dir {
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), Ok((*text).to_owned())));

@@ -76,6 +76,7 @@ pub fn plan(plan: &Plan, view: View<'_>) -> Value {
         "unchanged": plan.unchanged,
         "refused": plan.refused,
         "notes": plan.notes,
+        "uses": view.uses,
         "unseen": looking::json(&plan.unseen),
         "left_alone": plan.left_alone,
         "summary": {

@@ -71,6 +71,12 @@ fn head(plan: &Plan, view: View<'_>) -> String {
         mark(&scope.region),
         escaped(&scope.to_string())
     );
+    for used in view.uses {
+        let _ = writeln!(text, "- {}", escaped(&used.line()));
+    }
+    if !view.uses.is_empty() {
+        text.push('\n');
+    }
     if plan.is_empty() {
         let _ = writeln!(text, "{}", escaped(&plan::summary(plan, Style::PLAIN, None)));
         return text;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::cost::{self, Impact};
@@ -18,6 +19,7 @@ use super::text::one_line;
 use super::value::{self, Line};
 use brief::wrapped;
 use payctl_engine::diff::FieldChange;
+use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::meta::{Meta, Traffic};
 use payctl_engine::model::scope::{TAG_BORROWS, TAG_DISPOSABLE, TAG_PROTECT};
@@ -58,6 +60,25 @@ pub struct Effort {
     pub elapsed: Duration,
 }
 
+/// Something that an environment uses and does not own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// The address that stands for it in the config.
+    pub address: Address,
+    /// Its id or ids at AWS.
+    pub ids: Vec<String>,
+    /// Its owner: another environment, or somebody else.
+    pub owner: String,
+}
+
+impl Used {
+    /// The line of a plan.
+    pub(super) fn line(&self) -> String {
+        let Self { address, ids, owner } = self;
+        format!("uses {} {} of {owner} (never changed)", address.kind, ids.join(", "))
+    }
+}
+
 /// How a plan is shown, and what is known besides it.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -75,6 +96,8 @@ pub struct View<'a> {
     pub is_elsewhere: bool,
     /// What it does to the cost.
     pub cost: Option<&'a Impact>,
+    /// What the environment uses and does not own.
+    pub uses: &'a [Used],
 }
 
 impl View<'_> {
@@ -137,6 +160,7 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
         Purpose::Destroy => "Plan to destroy",
     };
     line(&mut text, 0, &style.paint(Paint::Bold, &format!("{title} {}", plan.scope)));
+    view.uses.iter().for_each(|used| line(&mut text, 2, &used.line()));
     let common = common_tags(plan);
     if !common.is_empty() && !view.is_short() {
         line(&mut text, 0, "Tags on every new resource:");

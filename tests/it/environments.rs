@@ -15,6 +15,7 @@ use payctl_engine::survey::survey;
 use payctl_sandbox::{Fault, Faults, Sandbox, Snapshot};
 use serde_json::{Value, json};
 
+use crate::borrowing;
 use crate::cli_support::{Folder, Ran, copy, ended};
 use crate::support::{
     block_on, by_hand, carry_out, configured, expect_settled, plan_now, run, sandboxed,
@@ -588,9 +589,11 @@ async fn one_case(dir: &Path, before: &Snapshot, purpose: Purpose, (call, fault)
 
 #[test]
 fn a_borrower_survives_a_fault_at_any_call() {
-    let folder = lending();
-    let dir = folder.path("config");
-    for purpose in [Purpose::Apply, Purpose::Destroy] {
+    // The second lends a database and a listener as well.
+    let folders = [lending(), borrowing::lending()];
+    let dirs = folders.iter().map(|folder| folder.path("config"));
+    let purposes = [Purpose::Apply, Purpose::Destroy];
+    for (dir, purpose) in dirs.flat_map(|dir| purposes.map(|purpose| (dir.clone(), purpose))) {
         let (before, calls) = block_on(async {
             let sandbox = Sandbox::in_memory();
             let (lender, wanted) = configured(&sandboxed(&sandbox), &dir, "dev").await;

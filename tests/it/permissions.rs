@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use payctl::aws::policy::{Statement, Task, document, least};
+use payctl::blueprint::loans::uses;
 use payctl::blueprint::names::names;
 use payctl::config;
 use payctl_engine::model::desired::Blueprint;
@@ -58,7 +59,7 @@ async fn with_only<T>(
 /// The policy for an environment of a config directory.
 fn policy(task: Task, dir: &Path, scope: &Scope, blueprint: &Blueprint) -> Vec<Statement> {
     let loaded = config::load(dir, &scope.env, &|_| None).expect("a valid config");
-    least(task, scope, &names(&loaded, blueprint))
+    least(task, scope, &names(&loaded, blueprint), &uses(&loaded.config))
 }
 
 /// A whole life with only the least policies: created, planned, changed, deleted.

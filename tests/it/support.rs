@@ -248,7 +248,7 @@ async fn built(aws: &Aws, loaded: &Loaded) -> Blueprint {
         partition: aws.scope.partition.clone(),
         zones: zones(aws).await.expect("zones"),
         now: "2026-01-01T00:00:00Z".into(),
-        lent: Some(taken(&loans, &found).expect("the lenders have it")),
+        lent: Some(taken(loaded, &loans, &found).expect("the lenders have it")),
     };
     blueprint::build(loaded, &facts).expect("a valid blueprint")
 }
@@ -275,6 +275,7 @@ pub async fn configured(
     let aws = Box::pin(Aws::connect(connection, &loaded.config.project.0, env));
     let mut aws = aws.await.expect("the endpoint answers");
     aws.packages = loaded.packages();
+    aws.zone_ids = loaded.zone_ids();
     let blueprint = built(&aws, &loaded).await;
     (AwsProvider::new(aws), blueprint)
 }

@@ -6,6 +6,7 @@
 
 use super::census::Index;
 use super::leftovers::{Holder, Late, Probe};
+use super::lent::Usable;
 use super::pace::rates::Rates;
 use super::preflight::Check;
 use super::resource::{AnyKind, kind};
@@ -140,7 +141,17 @@ pub(super) static PROBES: &[Probe] = &[ec2::probe::PROBE, sqs::probe::PROBE];
 pub(super) static INDEXES: &[Index] = &[autoscaling::index::INDEX, iam::index::INDEX];
 
 /// These list objects of environments that use something of others, without delay.
-pub(super) static CLAIMS: &[Index] = &[ec2::claims::CLAIMS];
+pub(super) static CLAIMS: &[Index] = &[ec2::claims::CLAIMS, elb::lent::CLAIMS];
+
+/// The kinds of which an environment may use objects that it does not own.
+pub static USABLE: &[Usable] = &[
+    ec2::existing::SUBNET,
+    ec2::existing::VPC,
+    elb::lent::BALANCER,
+    iam::existing::ROLE,
+    kms::existing::KEY,
+    s3::existing::BUCKET,
+];
 
 /// All checks before an apply, in the order of their subjects.
 pub fn checks() -> Vec<&'static Check> {

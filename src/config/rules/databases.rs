@@ -71,8 +71,13 @@ fn overlap(daily: (u32, u32), weekly: (u32, u32)) -> bool {
 impl Rules<'_> {
     pub(super) fn databases(&mut self) {
         let mut opened: BTreeMap<&str, &str> = BTreeMap::new();
-        for (name, database) in &self.config.databases {
+        let own = self.config.databases.iter().filter(|(_, database)| database.from.is_none());
+        for (name, database) in own {
             let path = KeyPath::of("databases").key(name);
+            self.needed(&path, &["engine_version", "instances", "secret", "security_groups"]);
+            if database.engine_version.is_empty() || database.secret.is_empty() {
+                continue;
+            }
             if let Some(other) = opened.insert(&database.secret, name) {
                 let message = format!("[databases.{other}] uses the same secret");
                 let fix =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Rules;
 use crate::config::key_path::KeyPath;
+use crate::config::schema::buckets::Bucket;
 use crate::config::schema::firewalls::{Firewall, InspectSettings, RuleAction};
 use crate::config::schema::text::{ItemName, PhysicalName};
 use crate::words::firewalls::Sensitivity;
@@ -56,6 +57,10 @@ impl Rules<'_> {
             for target in &firewall.protects {
                 let balancer = target.strip_prefix("load_balancers.").unwrap_or_default();
                 let found = self.config.load_balancers.get(&ItemName(balancer.to_owned()));
+                if let Some(lender) = found.and_then(|found| found.from.as_ref()) {
+                    let message = format!("`{balancer}` is of {}, which decides", lender.0);
+                    self.say(&path.key("protects"), message, "protect it there");
+                }
                 if found.is_some_and(|found| found.kind == BalancerType::Network) {
                     let path = path.key("protects");
                     let message = format!("`{balancer}` is a network load balancer");
@@ -84,7 +89,12 @@ impl Rules<'_> {
             let bucket = log.to.bucket.as_ref().map(|bucket| ItemName(bucket.0.clone()));
             let bucket = bucket.and_then(|bucket| self.config.buckets.get(&bucket));
             let named = |name: &PhysicalName| name.starts_with(LOGS);
-            if bucket.is_some_and(|bucket| !bucket.name.as_ref().is_some_and(named)) {
+            // AWS tells the name of a bucket that is known by its tags.
+            let fits = |bucket: &Bucket| match &bucket.existing {
+                Some(existing) => existing.name.as_ref().is_none_or(|name| name.starts_with(LOGS)),
+                None => bucket.name.as_ref().is_some_and(named),
+            };
+            if bucket.is_some_and(|bucket| !fits(bucket)) {
                 let path = path.key("log").key("to").key("bucket");
                 let message = "WAF does not write into a bucket with this name";
                 self.say(&path, message, format!("give it a `name` that begins with {LOGS}"));

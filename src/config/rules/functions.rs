@@ -196,7 +196,8 @@ impl Rules<'_> {
     /// function or its trigger after minutes.
     fn role_allows(&mut self, path: &KeyPath, function: &Function) {
         let name = &function.role.0;
-        let Some(role) = self.config.roles.get(&ItemName(name.clone())) else { return };
+        let role = self.config.roles.get(&ItemName(name.clone()));
+        let Some(role) = role.filter(|role| role.existing.is_none()) else { return };
         let lacks = |action: &str| format!("the role `{name}` does not allow {action}");
         if function.subnets.is_some() && !may(role, NETWORK) {
             let path = path.key("subnets");

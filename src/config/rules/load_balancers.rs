@@ -37,10 +37,12 @@ impl Rules<'_> {
         let mut behind: BTreeMap<String, String> = BTreeMap::new();
         for (name, config) in &self.config.load_balancers {
             let path = KeyPath::of("load_balancers").key(name);
-            self.balancer_name(&path, config.name.as_deref());
-            self.standing(&path, config);
-            self.settings(&path, config);
-            self.access_log(&path, config);
+            if config.from.is_none() {
+                self.balancer_name(&path, config.name.as_deref());
+                self.standing(&path, config);
+                self.settings(&path, config);
+                self.access_log(&path, config);
+            }
             self.balancer_domain(&path, config);
             let mut ports = BTreeSet::new();
             for (at, listener) in config.listeners.iter().enumerate() {
@@ -50,7 +52,10 @@ impl Rules<'_> {
                     let message = format!("another listener uses port {}", listener.port);
                     self.say(&path, message, "use another port");
                 }
-                self.listener(&path, config.kind, listener);
+                match &config.from {
+                    None => self.listener(&path, config.kind, listener),
+                    Some(lender) => self.lent_listener(&path, lender, listener),
+                }
                 let rules = listener.rules.iter();
                 let rules = rules.map(|(rule, it)| (path.key("rules").key(rule), &it.forward));
                 for (path, forward) in rules.chain([(path.clone(), &listener.forward)]) {
@@ -165,7 +170,7 @@ impl Rules<'_> {
         let Some(bucket) = self.config.buckets.get(&ItemName(log.bucket.0.clone())) else { return };
         let name = &log.bucket.0;
         let at = path.key("access_log").key("bucket");
-        if !bucket.log_delivery {
+        if !bucket.log_delivery && bucket.existing.is_none() {
             let message = format!("load balancers may not write to the bucket `{name}`");
             self.say(&at, message, format!("set `log_delivery = true` in [buckets.{name}]"));
         }
@@ -201,6 +206,9 @@ impl Rules<'_> {
             self.say(&at, message, "use http or https (application), tcp or tls (network)");
         }
         self.listener_certificates(path, protocol, listener);
+        for name in listener.rules.keys() {
+            self.needed(&path.key("rules").key(name), &["priority"]);
+        }
         if !TLS_POLICIES.contains(&&*listener.tls_policy) {
             let message = format!("AWS has no TLS security policy `{}`", listener.tls_policy);
             let near = did_you_mean(&listener.tls_policy, TLS_POLICIES.iter().copied());
@@ -212,6 +220,24 @@ impl Rules<'_> {
         self.listener_rules(path, place, &listener.rules);
     }
 
+    /// A listener of another environment: this one adds rules, and nothing else. They lead to its own
+    /// target groups, by which payctl finds them again.
+    fn lent_listener(&mut self, path: &KeyPath, lender: &str, listener: &Listener) {
+        let others = self.loaded.keys(path).into_iter();
+        for key in others.filter(|key| !["port", "rules"].contains(key)) {
+            let message = format!("`{key}` cannot be used with `from`");
+            self.say(&path.key(key), message, format!("remove it: {lender} decides"));
+        }
+        let kind = BalancerType::Application;
+        let place = Place { kind, protocol: ListenerProtocol::Https, port: listener.port };
+        self.listener_rules(path, place, &listener.rules);
+        for (name, _) in listener.rules.iter().filter(|(_, rule)| rule.forward.is_none()) {
+            let path = path.key("rules").key(name);
+            let message = "a rule of a listener of another environment must forward";
+            self.say(&path, message, "set `forward` to a target group of this environment");
+        }
+    }
+
     fn listener_rules(&mut self, path: &KeyPath, place: Place, rules: &BTreeMap<ItemName, Rule>) {
         let path = path.key("rules");
         if place.kind == BalancerType::Network && !rules.is_empty() {
@@ -221,8 +247,10 @@ impl Rules<'_> {
         let mut priorities: BTreeMap<u16, &str> = BTreeMap::new();
         for (name, rule) in rules {
             let path = path.key(name);
-            if let Some(other) = priorities.insert(rule.priority, name) {
-                let message = format!("the rule `{other}` has priority {}", rule.priority);
+            if let Some(priority) = rule.priority
+                && let Some(other) = priorities.insert(priority, name)
+            {
+                let message = format!("the rule `{other}` has priority {priority}");
                 self.say(&path.key("priority"), message, "use another priority");
             }
             self.conditions(&path.key("when"), &rule.when);

@@ -30,7 +30,7 @@ impl Rules<'_> {
             self.say(&path.key("key"), "`key` is only for a log group", fix);
         }
         let Some(bucket) = self.config.buckets.get(&ItemName(name.0.clone())) else { return };
-        if !bucket.log_delivery {
+        if !bucket.log_delivery && bucket.existing.is_none() {
             let message = format!("AWS may not deliver logs to the bucket `{}`", name.0);
             let fix = format!("set `log_delivery = true` in [buckets.{}]", name.0);
             self.say(&path.key("bucket"), message, fix);

@@ -52,15 +52,31 @@ impl Rules<'_> {
         self.problems.push(self.loaded.problem(path, message, fix));
     }
 
+    /// The keys that a table needs unless another environment has the object.
+    fn needed(&mut self, path: &KeyPath, keys: &[&str]) {
+        if !self.loaded.intact {
+            return;
+        }
+        let given = self.loaded.keys(path);
+        let missing: Vec<&str> = keys.iter().copied().filter(|key| !given.contains(key)).collect();
+        for key in missing {
+            let fix = "add it, or `from` with another environment that has it";
+            self.say(path, format!("`{key}` is missing"), fix);
+        }
+    }
+
     /// A tier that the config uses must exist in the network.
     fn tier(&mut self, path: &KeyPath, network: &Network, tier: impl Into<SubnetTier>) {
         let tier = tier.into();
-        // The lender decides what it has: payctl looks before it writes anything.
-        if network.prefix(tier).is_none() && network.from.is_none() {
-            let word = tier.word();
-            let fix = format!("set `{word}_subnets = true` in [network]");
-            self.say(path, format!("the network has no {word} subnets"), fix);
-        }
+        let word = tier.word();
+        let fix = match &network.vpc {
+            // The lender decides what it has: payctl looks before it writes anything.
+            _ if network.from.is_some() || network.prefix(tier).is_some() => return,
+            Some(_) if network.existing(tier).is_some() => return,
+            Some(_) => format!("add `{word}_subnets = {{ ids = [...] }}` to [network]"),
+            None => format!("set `{word}_subnets = true` in [network]"),
+        };
+        self.say(path, format!("the network has no {word} subnets"), fix);
     }
 }
 

@@ -11,11 +11,11 @@ impl Rules<'_> {
     pub(super) fn network(&mut self) {
         let Some(network) = &self.config.network else { return };
         let path = KeyPath::of("network").key("cidr");
-        if network.from.is_some() {
+        if !network.is_own() {
             return;
         }
         if network.cidr.is_empty() {
-            let fix = "add `cidr = \"10.0.0.0/16\"`, or `from` with another environment";
+            let fix = "add `cidr = \"10.0.0.0/16\"`, `from` with another environment, or `vpc` with a VPC that exists";
             return self.say(&KeyPath::of("network"), "`cidr` is missing", fix);
         }
         let Some(block) = Block::parse(&network.cidr) else {

@@ -22,6 +22,10 @@ impl Rules<'_> {
     pub(super) fn roles(&mut self) {
         for (name, role) in &self.config.roles {
             let path = KeyPath::of("roles").key(name);
+            if role.existing.is_some() {
+                // Its owner decides who may assume it.
+                continue;
+            }
             let nobody = role.services.iter().next().is_none() && role.trust.is_empty();
             if nobody && !self.is_left_out(name) {
                 let fix = "set `services`, such as \"lambda.amazonaws.com\", or `trust` statements";
@@ -86,7 +90,7 @@ impl Rules<'_> {
     /// A service can use a role only if the role trusts it.
     pub(super) fn trusted(&mut self, path: &KeyPath, role: &RoleRef, service: &str, who: &str) {
         let Some(found) = self.config.roles.get(&ItemName(role.0.clone())) else { return };
-        if !lets(found, service) && !self.is_left_out(role) {
+        if found.existing.is_none() && !lets(found, service) && !self.is_left_out(role) {
             let message = format!("{who} cannot assume the role `{}`", role.0);
             let fix = format!("add \"{service}\" to `services` of [roles.{}]", role.0);
             self.say(path, message, fix);

@@ -16,6 +16,10 @@ impl Rules<'_> {
             if !self.loaded.has("network") {
                 self.say(&path, "a security group needs a network", "add a [network] section");
             }
+            if group.from.is_some() {
+                continue;
+            }
+            self.needed(&path, &["description"]);
             self.rules(&path.key("ingress"), &group.ingress, true);
             if let Egress::Rules(rules) = &group.egress {
                 self.rules(&path.key("egress"), rules, false);
@@ -62,7 +66,7 @@ impl Rules<'_> {
     fn same_peer(&self, peer: &str) -> String {
         let network = self.config.network.as_ref();
         match (peer, network) {
-            ("vpc", Some(network)) if network.from.is_none() => network.cidr.0.clone(),
+            ("vpc", Some(network)) if network.is_own() => network.cidr.0.clone(),
             _ => canonical(peer).unwrap_or_else(|| peer.to_owned()),
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::existing::ExistingBucket;
 use super::policies::Statement;
 use super::text::{BucketRef, KeyRef, PhysicalName, RuleId};
 use super::yes;
@@ -14,6 +15,9 @@ use crate::words::buckets::{LockMode, StorageClass};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
+    /// A bucket that payctl did not create, as its only key: `{ name = "company-logs" }`. payctl neither
+    /// changes nor deletes it.
+    pub existing: Option<ExistingBucket>,
     /// The physical name. Default: built from `naming.pattern`, with account and region.
     pub name: Option<PhysicalName>,
     /// Whether S3 keeps overwritten and deleted objects as versions.

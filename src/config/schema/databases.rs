@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::log_groups::Retention;
 use super::network::InnerTier;
 use super::text::{
-    ClusterName, DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion,
+    ClusterName, DatabaseClass, DatabaseName, DatabaseParameter, DayWindow, EngineVersion, EnvName,
     GroupRef, KeyRef, PhysicalName, RestoreTime, RoleRef, SecretRef, SnapshotName, WeekWindow,
 };
 use super::yes;
@@ -18,10 +18,15 @@ use crate::words::databases::DatabaseLog;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
+    /// Another environment of the project whose cluster of this name is used, as its only key: `"dev"`.
+    /// payctl finds it by its ownership tags, and neither changes nor deletes it.
+    pub from: Option<EnvName>,
     /// The physical name (the cluster's identifier). Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// The version of PostgreSQL, `"15.19"`, or a major version for its newest minor one. AWS may upgrade it;
     /// payctl never downgrades it. AWS retires versions: plan and apply check that AWS offers this one.
+    /// Needed unless `from` is set.
+    #[serde(default)]
     pub engine_version: EngineVersion,
     /// The database that AWS creates with the cluster. Default: only PostgreSQL's own databases.
     pub database: Option<DatabaseName>,
@@ -30,12 +35,14 @@ pub struct Database {
     #[schemars(range(min = 1150, max = 65535))]
     pub port: u16,
     /// The secret with the initial user and password of the cluster. payctl adds the endpoint, port,
-    /// database and cluster to it.
+    /// database and cluster to it. Needed unless `from` is set.
+    #[serde(default)]
     pub secret: SecretRef,
     /// The tier of subnets that it runs in.
     #[serde(default)]
     pub subnets: InnerTier,
-    /// Its security groups.
+    /// Its security groups. Needed unless `from` is set.
+    #[serde(default)]
     #[schemars(length(min = 1, max = 5))]
     pub security_groups: BTreeSet<GroupRef>,
     /// The KMS key that encrypts it. Default: the account's aws/rds key. It cannot be changed later.
@@ -52,7 +59,9 @@ pub struct Database {
     pub subnet_group_description: Option<String>,
     /// The capacity limits of instances of the class `db.serverless`.
     pub serverless: Option<Serverless>,
-    /// The instances. The first one starts as the writer, the others are readers.
+    /// The instances. The first one starts as the writer, the others are readers. Needed unless `from` is
+    /// set.
+    #[serde(default)]
     #[schemars(length(min = 1, max = 16))]
     pub instances: Vec<Instance>,
     /// How many days Performance Insights keeps its data: 7, a multiple of 31, or 731; 0

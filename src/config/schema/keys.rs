@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::existing::ExistingKey;
 use super::policies::Statement;
 use super::text::{EnvName, PhysicalName};
 use super::yes;
@@ -17,6 +18,9 @@ pub struct Key {
     /// Another environment of the project whose key of this name is used, as its only key: `"dev"`.
     /// payctl finds it by its ownership tags, and neither changes nor deletes it.
     pub from: Option<EnvName>,
+    /// A key that payctl did not create, as its only key: `{ alias = "shared" }`. payctl neither changes
+    /// nor deletes it.
+    pub existing: Option<ExistingKey>,
     /// The alias without `alias/`. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// A description.
@@ -38,6 +42,13 @@ pub struct Key {
     /// Additional statements of the key policy.
     #[serde(default)]
     pub statements: Vec<Statement>,
+}
+
+impl Key {
+    /// Whether payctl creates it.
+    pub fn is_own(&self) -> bool {
+        self.from.is_none() && self.existing.is_none()
+    }
 }
 
 fn thirty() -> u32 {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::network::SubnetTier;
 use super::text::{
-    BucketRef, DomainName, GroupRef, HeaderPattern, HostPattern, ItemName, PathPattern,
+    BucketRef, DomainName, EnvName, GroupRef, HeaderPattern, HostPattern, ItemName, PathPattern,
     PhysicalName, RequestHeader, RequestMethod, SourceRange, TargetGroupRef, Template,
 };
 use super::{OneOrMany, yes};
@@ -17,6 +17,10 @@ use crate::words::load_balancers::{BalancerType, ContentType, ListenerProtocol, 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
+    /// Another environment of the project whose load balancer of this name is used: `"dev"`. payctl finds
+    /// it by its ownership tags, and neither changes nor deletes it. Beside it stand only `domain` and
+    /// `listeners` with a `port` and `rules`: the rules are this environment's own.
+    pub from: Option<EnvName>,
     /// The physical name, at most 32 characters. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
     /// The type.
@@ -118,9 +122,9 @@ pub struct Listener {
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The priority, which no other rule of the listener has. Of the rules that match, the one with the
-    /// lowest number acts.
+    /// lowest number acts. Needed, but not with `from`: payctl then takes a free one from 20,000 on.
     #[schemars(range(min = 1, max = 50_000))]
-    pub priority: u16,
+    pub priority: Option<u16>,
     /// The conditions, with up to 5 values in total.
     pub when: Conditions,
     /// The target group, or several with weights from 0 to 999: `{ blue = 90, green = 10 }`.

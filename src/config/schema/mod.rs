@@ -18,6 +18,7 @@ pub mod cost_anomalies;
 pub mod dashboards;
 pub mod databases;
 pub mod events;
+pub mod existing;
 pub mod firewalls;
 pub mod fleets;
 pub mod functions;
@@ -53,7 +54,7 @@ use parameters::Parameter;
 use template::TemplateRule;
 use text::{
     AccountId, DomainName, InputName, ItemName, OutputName, ParameterName, ProjectName, Region,
-    RoleArn, Stamp, TagKey, TagValue, Template, TimeSpan,
+    RoleArn, Stamp, TagKey, TagValue, Template, TimeSpan, ZoneId,
 };
 use variables::Variable;
 
@@ -77,6 +78,10 @@ pub struct Config {
     /// The public hosted zone of the account in which payctl writes records: `"example.com"`. Strings may
     /// contain it as `${zone}`. If it is set, the differences in `[with_zone]` apply.
     pub zone: Option<DomainName>,
+    /// The ids of hosted zones by name, where several public zones of the account have one name:
+    /// `{ "example.com" = "Z0123456789ABCDEFGHIJ" }`.
+    #[serde(default)]
+    pub zone_ids: BTreeMap<DomainName, ZoneId>,
     /// The id of the only AWS account that this environment may use. With it, `--region` cannot name
     /// another region than `region`.
     pub account: Option<AccountId>,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::existing::{ExistingSubnets, ExistingVpc};
 use super::log_groups::LogTarget;
 use super::text::{Cidr, EnvName, InstanceType, PhysicalName, SubnetSize, ZoneName};
 use crate::words::network::{GatewayService, Traffic};
@@ -16,9 +17,12 @@ pub struct Network {
     /// Another environment of the project whose network this one uses, as its only key: `"dev"`. payctl
     /// finds it by its ownership tags, and neither changes nor deletes it.
     pub from: Option<EnvName>,
+    /// A VPC that payctl did not create: `{ tags = { Name = "shared" } }`. Beside it stand only its
+    /// tiers of subnets. payctl neither changes nor deletes it.
+    pub vpc: Option<ExistingVpc>,
     /// The name of the VPC.
     pub name: Option<PhysicalName>,
-    /// The address range of the VPC, `10.0.0.0/16`. Needed unless `from` is set.
+    /// The address range of the VPC, `10.0.0.0/16`. Needed unless `from` or `vpc` is set.
     #[serde(default)]
     pub cidr: Cidr,
     /// The number of availability zones.
@@ -36,7 +40,8 @@ pub struct Network {
     #[serde(default)]
     #[schemars(length(max = 6))]
     pub zone_names: Vec<ZoneName>,
-    /// Subnets with a route to the internet: `true` (/24 each), a size such as `"/26"`, or `false`.
+    /// Subnets with a route to the internet: `true` (/24 each), a size such as `"/26"`, or `false`. With
+    /// `vpc`, the subnets of it that have such a route: `{ tags = { Tier = "public" } }`.
     #[serde(default = "on")]
     pub public_subnets: Tier,
     /// Subnets that reach the internet only through NAT. The value is as for `public_subnets`.
@@ -95,13 +100,15 @@ pub enum Tier {
     Enabled(bool),
     /// The size of each subnet.
     Size(SubnetSize),
+    /// Subnets of a VPC that payctl did not create.
+    Existing(ExistingSubnets),
 }
 
 impl Tier {
     /// The prefix length of each subnet, if the tier exists.
     pub fn prefix(&self) -> Option<u8> {
         match self {
-            Self::Enabled(false) => None,
+            Self::Enabled(false) | Self::Existing(_) => None,
             Self::Enabled(true) => Some(24),
             Self::Size(size) => Some(size.trim_start_matches('/').parse().unwrap_or(24)),
         }
@@ -166,14 +173,31 @@ impl Network {
         first.chain(more).filter_map(|(tier, at)| Some((tier, at, self.prefix(tier)?))).collect()
     }
 
-    /// The prefix length of each subnet of a tier, if the tier exists.
-    pub fn prefix(&self, tier: SubnetTier) -> Option<u8> {
-        let tier = match tier {
+    /// Whether payctl creates it.
+    pub fn is_own(&self) -> bool {
+        self.from.is_none() && self.vpc.is_none()
+    }
+
+    /// What the config says of a tier.
+    pub fn tier(&self, tier: SubnetTier) -> &Tier {
+        match tier {
             SubnetTier::Public => &self.public_subnets,
             SubnetTier::Private => &self.private_subnets,
             SubnetTier::Isolated => &self.isolated_subnets,
-        };
-        tier.prefix()
+        }
+    }
+
+    /// The prefix length of each subnet of a tier, if the tier exists.
+    pub fn prefix(&self, tier: SubnetTier) -> Option<u8> {
+        self.tier(tier).prefix()
+    }
+
+    /// The subnets of a tier that payctl did not create.
+    pub fn existing(&self, tier: SubnetTier) -> Option<&ExistingSubnets> {
+        match self.tier(tier) {
+            Tier::Existing(subnets) => Some(subnets),
+            Tier::Enabled(_) | Tier::Size(_) => None,
+        }
     }
 }
 

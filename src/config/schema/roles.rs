@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::OneOrMany;
+use super::existing::ExistingRole;
 use super::policies::Statement;
 use super::text::{GroupText, PhysicalName, ServicePrincipal, Template};
 
@@ -11,6 +12,9 @@ use super::text::{GroupText, PhysicalName, ServicePrincipal, Template};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
+    /// A role that payctl did not create: `{ name = "payments-runtime" }`. Beside it stands at most
+    /// `instance_profile`. payctl neither changes nor deletes it.
+    pub existing: Option<ExistingRole>,
     /// The physical name. Default: built from `naming.pattern`, with the region.
     pub name: Option<PhysicalName>,
     /// A description.

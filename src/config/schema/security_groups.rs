@@ -3,16 +3,20 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{GroupText, Peer, PhysicalName, PortRange};
+use super::text::{EnvName, GroupText, Peer, PhysicalName, PortRange};
 use crate::words::security_groups::Protocol;
 
 /// A security group.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroup {
+    /// Another environment of the project whose group of this name is used, as its only key: `"dev"`.
+    /// payctl finds it by its ownership tags, and changes neither the group nor its rules.
+    pub from: Option<EnvName>,
     /// The physical name. Default: built from `naming.pattern`.
     pub name: Option<PhysicalName>,
-    /// A description. A later change replaces the group.
+    /// A description. A later change replaces the group. Needed unless `from` is set.
+    #[serde(default)]
     pub description: GroupText,
     /// The inbound rules. Default: none.
     #[serde(default)]

@@ -68,6 +68,27 @@ strings! {
     /// Another environment of the project.
     EnvName { "pattern": "^[a-z](-?[a-z0-9]){0,47}$" }
         => "an environment's name is 1 to 48 lower-case letters, digits and single dashes, and begins with a letter"
+    /// The id of a VPC.
+    VpcId { "pattern": "^vpc-[0-9a-f]{8,17}$" }
+        => "a VPC looks like vpc-0123456789abcdef0"
+    /// The id of a subnet.
+    SubnetId { "pattern": "^subnet-[0-9a-f]{8,17}$" }
+        => "a subnet looks like subnet-0123456789abcdef0"
+    /// A KMS key by id or ARN.
+    KeyId { "pattern": "^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/)?(mrk-)?[0-9a-f-]{32,36}$" }
+        => "a key looks like 1234abcd-12ab-34cd-56ef-1234567890ab, or arn:aws:kms:REGION:ACCOUNT:key/ID"
+    /// The alias of a KMS key.
+    KeyAlias { "pattern": "^[A-Za-z0-9_-][A-Za-z0-9/_-]{0,249}$" }
+        => "an alias is 1 to 250 letters, digits and / _ -, without `alias/`"
+    /// The name of a bucket.
+    BucketName { "pattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$" }
+        => "a bucket's name is 3 to 63 lower-case letters, digits, dots and dashes"
+    /// The name of a role.
+    RoleName { "pattern": "^[A-Za-z0-9_+=,.@-]{1,64}$" }
+        => "a role's name is 1 to 64 letters, digits and _+=,.@-"
+    /// The id of a hosted zone.
+    ZoneId { "pattern": "^Z[A-Z0-9]{1,31}$" }
+        => "a hosted zone looks like Z0123456789ABCDEFGHIJ"
     /// An availability zone.
     ZoneName { "pattern": "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}[a-z]$" }
         => "a zone looks like us-east-1a"

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::super::text::shown;
 use super::*;
-use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
 use payctl_engine::model::live::{Live, Phase};
 use payctl_engine::model::scope::Scope;
@@ -162,7 +161,16 @@ pub(in crate::ui) fn example() -> Plan {
 
 /// A view without facts of the kinds.
 pub(in crate::ui) fn view(style: Style, detail: Detail, effort: Option<Effort>) -> View<'static> {
-    View { style, detail, effort, kinds: &[], estimate: None, is_elsewhere: false, cost: None }
+    View {
+        style,
+        detail,
+        effort,
+        kinds: &[],
+        estimate: None,
+        is_elsewhere: false,
+        cost: None,
+        uses: &[],
+    }
 }
 
 const EFFORT: Effort = Effort { calls: 61, elapsed: Duration::from_millis(812) };

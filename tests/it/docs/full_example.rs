@@ -41,12 +41,16 @@ pub(super) fn example(item: &Item, path: &[String]) -> Option<String> {
 
 /// The files that examples come from, the complete one first.
 pub(super) fn example_files() -> Vec<Item> {
-    ["docs/examples/full/full.toml", "config/pr.toml", "docs/examples/pull-requests/pr.toml"]
-        .iter()
-        .map(|path| {
-            Item::Table(read(path).parse::<DocumentMut>().expect("TOML").as_table().clone())
-        })
-        .collect()
+    [
+        "docs/examples/full/full.toml",
+        "config/pr.toml",
+        "docs/examples/pull-requests/pr.toml",
+        "docs/examples/shared/dev.toml",
+        "docs/examples/shared/prod.toml",
+    ]
+    .iter()
+    .map(|path| Item::Table(read(path).parse::<DocumentMut>().expect("TOML").as_table().clone()))
+    .collect()
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use payctl::aws::kinds::find_kind;
-use payctl::aws::policy::{Names, Statement, Task, least};
+use payctl::aws::policy::{Names, Statement, Task, Uses, least};
 use payctl_engine::model::desired::Blueprint;
 use payctl_sandbox::{Guard, Need};
 
@@ -89,7 +89,7 @@ fn idle_lines(statements: &[Statement], needed: &BTreeSet<Need>) -> Vec<String> 
 async fn tried(task: Task) -> Vec<String> {
     let account = Account::after(task).await;
     let blueprint = account.samples();
-    let statements = least(task, &blueprint.scope, &sample_names(&blueprint));
+    let statements = least(task, &blueprint.scope, &sample_names(&blueprint), &Uses::default());
     let idle = idle_lines(&statements, &account.needed);
     println!("{task:?}: {} lines", lines_in(&statements));
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::toolbox::{list, text, texts};
 use super::super::wire::Request;
-use super::super::{ACCOUNT, Call, World, iam, kms, secretsmanager};
+use super::super::{ACCOUNT, Call, World, elb, iam, kms, secretsmanager};
 use super::{Need, ec2, rest, tagged};
 
 /// The needs of a call to any service but S3. EC2 and API Gateway have rules of their own.
@@ -89,7 +89,20 @@ pub(super) fn of_call(world: &World, request: &Request, call: &Call) -> Vec<Need
             arns.extend(moved.map(str::to_owned));
             arns.extend(one.map(str::to_owned).or(made));
             let looks = operation.starts_with("Describe");
-            on(if looks { Vec::new() } else { arns })
+            let mut needs = on(if looks { Vec::new() } else { arns });
+            for need in &mut needs {
+                let tags = elb::all_tags(&world.elb, region).find(|(arn, _)| *arn == need.resource);
+                let tags = tags.iter().flat_map(|(_, tags)| tags.iter());
+                let tags =
+                    tags.map(|(key, value)| (format!("aws:ResourceTag/{key}"), value.clone()));
+                need.context.extend(tags);
+                if operation == "AddTags" {
+                    let given = tagged::given(input).into_iter();
+                    need.context
+                        .extend(given.map(|(key, value)| (format!("aws:RequestTag/{key}"), value)));
+                }
+            }
+            needs
         }
         "events" => {
             let rule = |name| at(service, format!("rule/{name}"));

@@ -66,7 +66,13 @@ pub(super) fn of_creation(call: &Call, prefix: &str, made: &[Need]) -> Vec<Need>
     match (call.operation.as_str(), parent("LoadBalancerArn").or(parent("ListenerArn"))) {
         ("CreateRule", Some(listener)) => {
             let rule = listener.replace(":listener/", ":listener-rule/");
-            vec![Need::new(action, format!("{rule}/0"))]
+            let need = Need::new(action, format!("{rule}/0"));
+            let tags = tags.iter();
+            vec![
+                tags.fold(need, |need, (key, value)| {
+                    need.with(format!("aws:RequestTag/{key}"), value)
+                }),
+            ]
         }
         ("CreateListener", Some(balancer)) => {
             let listener = balancer.replace(":loadbalancer/", ":listener/");

@@ -160,7 +160,7 @@ impl Resource for Certificate {
         let Some(name) = &self.zone else { return Ok(()) };
         let both = try_join(detail(cx.aws, &live.id), common::zones(cx.aws)).await?;
         let (Some(detail), zones) = both else { return Ok(()) };
-        let zone = zones.iter().find(|zone| zone.name == *name);
+        let zone = common::meant(&zones, name, cx.aws.zone_ids.get(name));
         let zone = zone.ok_or_else(|| common::no_zone(&self.domain))?;
         let Some(proofs) = proofs(&detail) else {
             let message = "ACM does not tell the records yet";
@@ -234,7 +234,7 @@ async fn describe(
     let Some(detail) = detail(aws, arn).await? else { return Ok(None) };
     let domain = detail.domain_name().unwrap_or_default().to_owned();
     let proofs = proofs(&detail);
-    let zone = common::zone_of(zones, domain.trim_start_matches("*."));
+    let zone = common::zone_for(aws, zones, domain.trim_start_matches("*."));
     let left = match (zone, &proofs) {
         (Some(zone), Some(proofs)) => missing(aws, zone, proofs.clone()).await?,
         (_, proofs) => proofs.clone().unwrap_or_default(),

@@ -5,6 +5,7 @@ use crate::aws::preflight::Check;
 pub(super) mod claims;
 pub(crate) mod common;
 pub(crate) mod elastic_ip;
+pub(super) mod existing;
 pub(crate) mod flow_log;
 pub(crate) mod gateway_endpoint;
 pub(crate) mod instance;
@@ -20,6 +21,8 @@ pub(crate) mod security_group;
 pub(crate) mod security_group_rules;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
+mod ways_out;
 
 /// The checks of this service before an apply.
-pub(super) const CHECKS: &[Check] = &[offers::CHECK, quotas::ADDRESSES, quotas::NETWORKS];
+pub(super) const CHECKS: &[Check] =
+    &[offers::CHECK, quotas::ADDRESSES, quotas::NETWORKS, ways_out::CHECK];

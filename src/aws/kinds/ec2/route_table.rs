@@ -212,7 +212,7 @@ impl Resource for RouteTable {
     }
 }
 
-async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsTable>, OpError> {
+pub(super) async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsTable>, OpError> {
     // A page of this call holds 100 at most.
     let call = aws.ec2.describe_route_tables().set_filters(Some(filters)).max_results(100);
     let pages = call.into_paginator().items().send();

@@ -146,14 +146,14 @@ impl Resource for Subnet {
     }
 }
 
-async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>, OpError> {
+pub(super) async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Subnet>>, OpError> {
     let call = aws.ec2.describe_subnets().set_filters(Some(filters)).max_results(1000);
     let pages = call.into_paginator().items().send();
     let subnets: Vec<AwsSubnet> = pages.try_collect().await.map_err(op("DescribeSubnets"))?;
     Ok(subnets.into_iter().map(to_live).collect())
 }
 
-fn to_live(subnet: AwsSubnet) -> Live<Subnet> {
+pub(super) fn to_live(subnet: AwsSubnet) -> Live<Subnet> {
     let id = subnet.subnet_id.unwrap_or_default();
     let mut outputs = Outputs::from([(Output::Id, id.clone())]);
     outputs.extend(subnet.subnet_arn.map(|arn| (Output::Arn, arn)));

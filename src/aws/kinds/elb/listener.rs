@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use self::convert::to_live;
 pub(crate) use self::moved::Mover;
-use super::{common, load_balancer};
+use super::{common, load_balancer, target_group};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
@@ -123,6 +123,15 @@ pub(crate) struct Respond {
     pub body: String,
 }
 
+impl Action {
+    /// The names of the target groups that it leads to.
+    pub(super) fn groups(&self) -> Vec<&str> {
+        let Self::Forward(forward) = self else { return Vec::new() };
+        let arns = forward.targets.iter().filter_map(|share| share.group.literal());
+        arns.filter_map(|arn| arn.split('/').nth(1)).collect()
+    }
+}
+
 /// The requests that an action leads on, by the weights of its targets.
 pub(crate) fn forwarded(action: &Action, requests: Decimal) -> Vec<Passed<Address>> {
     let Action::Forward(forward) = action else { return Vec::new() };
@@ -168,6 +177,7 @@ impl Resource for Listener {
                     "elasticloadbalancing:DescribeListeners",
                     "elasticloadbalancing:DescribeLoadBalancers",
                     "elasticloadbalancing:DescribeTags",
+                    "elasticloadbalancing:DescribeTargetGroups",
                 ],
                 &["*"],
             ),
@@ -363,11 +373,14 @@ impl Resource for Listener {
 
 /// The listeners of the load balancers that this environment may own.
 pub(super) async fn list(cx: &Survey<'_>) -> Result<Vec<AwsListener>, OpError> {
+    let lent = target_group::balancers(cx).await?;
     let balancers = load_balancer::list(cx).await?.to_vec().into_iter().filter(|one| {
         let name = one.load_balancer_name().unwrap_or_default();
         let is_wanted =
             |wanted: &String| wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
-        common::may_be_ours(cx, name) || cx.wanted.keys().any(is_wanted)
+        common::may_be_ours(cx, name)
+            || cx.wanted.keys().any(is_wanted)
+            || one.load_balancer_arn().is_some_and(|arn| lent.contains(arn))
     });
     let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
         let question = format!("elb:DescribeListeners/{arn}");

@@ -7,6 +7,7 @@
 //! rules.
 
 mod convert;
+mod free;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use self::convert::to_live;
+use self::free::Place;
 use super::common;
 use super::listener::{self, Action, Forward, Mover, Redirect, Respond, Share, forwarded, moved};
 use crate::aws::clients::Aws;
@@ -42,8 +44,10 @@ const LAST: u16 = 50_000;
 pub(crate) struct ListenerRule {
     /// The ARN of the listener.
     pub listener: Text,
-    /// Of the rules that match a request, the one with the lowest priority acts.
-    pub priority: u16,
+    /// Of the rules that match a request, the one with the lowest priority acts. If unset, a new rule takes
+    /// a free one, and keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u16>,
     /// The conditions, all of which must match.
     pub conditions: BTreeSet<Condition>,
     /// The action for a request.
@@ -112,6 +116,8 @@ impl Resource for ListenerRule {
             "One call changes the weights of target groups, so traffic moves without a \
              replacement.",
             "payctl leaves rules alone that others add to a listener, but they take priorities.",
+            "A rule on a listener of another environment without a priority in the config takes a free one \
+             from 20,000 on, and keeps it.",
             "If a section of `[shifts]` names the rule, an apply leaves its weights to `payctl shift`, and \
              refuses to change its target groups while a run of it is at work.",
             "If the deployments of a service move traffic, ECS sets the weights of its rule, and an apply \
@@ -135,6 +141,7 @@ impl Resource for ListenerRule {
                     "elasticloadbalancing:DescribeLoadBalancers",
                     "elasticloadbalancing:DescribeRules",
                     "elasticloadbalancing:DescribeTags",
+                    "elasticloadbalancing:DescribeTargetGroups",
                 ],
                 &["*"],
             ),
@@ -180,7 +187,7 @@ impl Resource for ListenerRule {
         let targets = BTreeSet::from([Share { group, weight: 1 }]);
         Self {
             listener,
-            priority: 10,
+            priority: Some(10),
             conditions: BTreeSet::from([Condition::Path(set(&["/payments/*", "/refunds"]))]),
             action: Action::Forward(Forward { targets, sticky_seconds: None }),
             moved_by: None,
@@ -214,12 +221,12 @@ impl Resource for ListenerRule {
             Respond { status: 403, content_type: "text/plain".into(), body: "Not you".into() };
         let action = Action::Redirect(redirect);
         vec![
-            Self { priority: 20, ..Self::sample() },
+            Self { priority: Some(20), ..Self::sample() },
             Self { conditions: request.into(), action, ..Self::sample() },
             Self {
                 conditions: client.into(),
                 action: Action::Respond(respond),
-                priority: LAST,
+                priority: Some(LAST),
                 ..Self::sample()
             },
         ]
@@ -240,10 +247,15 @@ impl Resource for ListenerRule {
         let mut tags = common::tags_of_all(cx, arns).await?;
         let found = rules.into_iter().filter_map(|one| {
             let tags = tags.remove(one.rule_arn()?)?;
-            // A rule that others added to our listener cannot conflict by name.
-            let name = listener::balancer_in(one.rule_arn()?);
-            let (address, owner) = common::shortened(cx, name, cx.ours(name, &tags))?;
-            Some(Found { address, owner, live: to_live(one, tags) })
+            let live = to_live(one, tags);
+            // A rule that others added to our listener cannot conflict by name. One of ours on a listener
+            // of another environment leads to our target group.
+            let balancer = listener::balancer_in(&live.id);
+            let groups = live.spec.action.groups();
+            let name = groups.into_iter().find(|name| common::may_be_ours(cx, name));
+            let name = name.filter(|_| !common::may_be_ours(cx, balancer)).unwrap_or(balancer);
+            let (address, owner) = common::shortened(cx, name, cx.ours(name, &live.tags))?;
+            Some(Found { address, owner, live })
         });
         Ok(found.collect())
     }
@@ -256,10 +268,17 @@ impl Resource for ListenerRule {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        let priority = match self.priority {
+            Some(priority) => priority,
+            None => match free::place(cx, self.listener.known()).await? {
+                Place::Free(priority) => priority,
+                Place::Own(arn) => return Ok(arn),
+            },
+        };
         let call = cx.aws.elasticloadbalancingv2.create_rule();
         let call = call
             .listener_arn(self.listener.known())
-            .priority(self.priority.into())
+            .priority(priority.into())
             .set_conditions(Some(self.conditions()))
             .actions(self.action.to_aws())
             .set_tags(common::to_tags(cx.tags));
@@ -278,8 +297,8 @@ impl Resource for ListenerRule {
             let send = call.set_conditions(conditions).set_actions(actions).send();
             send.await.map_err(op("ModifyRule"))?;
         }
-        if self.priority != now.priority {
-            let place = self.place(cx.aws, live).await?;
+        if let Some(priority) = self.priority.filter(|priority| Some(*priority) != now.priority) {
+            let place = place(cx.aws, priority, live).await?;
             let pair = RulePriorityPair::builder().rule_arn(&live.id).priority(place.into());
             let send = aws.set_rule_priorities().rule_priorities(pair.build()).send();
             send.await.map_err(op("SetRulePriorities"))?;
@@ -301,17 +320,15 @@ impl Resource for ListenerRule {
     }
 }
 
-impl ListenerRule {
-    /// The priority to ask for now: the wanted one or, while another rule has it, the next that is
-    /// free, so that rules that swap their places make room for each other. A rule that stands there
-    /// already asks for the wanted one, and AWS refuses until it is free.
-    async fn place(&self, aws: &Aws, live: &Live<Self>) -> Result<u16, OpError> {
-        let all = rules_of(aws, live.spec.listener.known()).await?.unwrap_or_default();
-        let others = all.iter().filter(|one| one.rule_arn() != Some(&*live.id));
-        let taken: BTreeSet<u16> = others.filter_map(convert::priority).collect();
-        let free = (self.priority..=LAST).find(|place| !taken.contains(place));
-        Ok(free.filter(|free| *free != live.spec.priority).unwrap_or(self.priority))
-    }
+/// The priority to ask for now: the wanted one or, while another rule has it, the next that is
+/// free, so that rules that swap their places make room for each other. A rule that stands there
+/// already asks for the wanted one, and AWS refuses until it is free.
+async fn place(aws: &Aws, wanted: u16, live: &Live<ListenerRule>) -> Result<u16, OpError> {
+    let all = rules_of(aws, live.spec.listener.known()).await?.unwrap_or_default();
+    let others = all.iter().filter(|one| one.rule_arn() != Some(&*live.id));
+    let taken: BTreeSet<u16> = others.filter_map(convert::priority).collect();
+    let free = (wanted..=LAST).find(|place| !taken.contains(place));
+    Ok(free.filter(|free| Some(*free) != live.spec.priority).unwrap_or(wanted))
 }
 
 fn set(values: &[&str]) -> BTreeSet<String> {
@@ -325,6 +342,12 @@ async fn rules_of(aws: &Aws, listener: &str) -> Result<Option<Vec<AwsRule>>, OpE
     let mut all = all.map_err(op("DescribeRules")).or_gone()?;
     all.iter_mut().for_each(|all| all.retain(|one| one.is_default != Some(true)));
     Ok(all)
+}
+
+/// The ARNs of the rules of a listener.
+pub(super) async fn arns_of(aws: &Aws, listener: &str) -> Result<Vec<String>, OpError> {
+    let rules = rules_of(aws, listener).await?.unwrap_or_default();
+    Ok(rules.into_iter().filter_map(|rule| rule.rule_arn).collect())
 }
 
 /// The action of a rule; `None` if it is gone.

@@ -3,6 +3,7 @@
 use crate::aws::preflight::Check;
 
 pub(crate) mod common;
+pub(super) mod lent;
 pub(crate) mod listener;
 pub(crate) mod listener_rule;
 pub(crate) mod load_balancer;

@@ -6,7 +6,7 @@
 //! listener or a rule forwards to it. A group for a function has no VPC, protocol and port, and checks
 //! it only on demand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -371,6 +371,16 @@ pub(super) async fn list(cx: &Survey<'_>) -> Result<Arc<Vec<AwsTargetGroup>>, Op
         pages.items().send().try_collect().await.map_err(op("DescribeTargetGroups"))
     };
     cx.once("elb:DescribeTargetGroups", list).await
+}
+
+/// The ARNs of the load balancers that lead to target groups with our names: one of another environment
+/// may be among them.
+pub(super) async fn balancers(cx: &Survey<'_>) -> Result<BTreeSet<String>, OpError> {
+    let groups = list(cx).await?;
+    let ours = groups
+        .iter()
+        .filter(|one| common::may_be_ours(cx, one.target_group_name().unwrap_or_default()));
+    Ok(ours.flat_map(|one| one.load_balancer_arns().iter().cloned()).collect())
 }
 
 async fn attributes_of(aws: &Aws, arn: &str) -> Result<Option<BTreeMap<String, String>>, OpError> {

@@ -1,5 +1,6 @@
 //! IAM.
 
+pub(super) mod existing;
 pub(super) mod index;
 pub(crate) mod instance_profile;
 pub(crate) mod rates;

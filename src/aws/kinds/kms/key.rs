@@ -34,6 +34,11 @@ mod read;
 
 use read::{aliases_of, facts, foreign, is_of_aws, pick, tags_of, take_inventory, waiting};
 
+/// The first alias of any key; empty if it has none.
+pub(super) async fn alias_of(aws: &Aws, id: &str) -> Result<String, OpError> {
+    Ok(pick(&aliases_of(aws, id).await?, |_| false).to_owned())
+}
+
 /// The tag that keeps `recovery_days` where the deletion finds it. Not among `Live.tags`.
 pub(crate) const TAG_RECOVERY: &str = "payctl:recovery-days";
 

@@ -58,6 +58,17 @@ pub(crate) fn zone_of<'a>(zones: &'a [Zone], name: &str) -> Option<&'a Zone> {
     zones.iter().filter(|zone| zone.contains(name)).max_by_key(|zone| zone.name.len())
 }
 
+/// The zone that a config means: by its id, or else by its name.
+pub(crate) fn meant<'a>(zones: &'a [Zone], name: &str, id: Option<&String>) -> Option<&'a Zone> {
+    zones.iter().find(|zone| zone.name == name && id.is_none_or(|id| zone.id == *id))
+}
+
+/// The zone that clients ask for a name, and that the config means if several have one name.
+pub(crate) fn zone_for<'a>(aws: &Aws, zones: &'a [Zone], name: &str) -> Option<&'a Zone> {
+    let zone = zone_of(zones, name)?;
+    meant(zones, &zone.name, aws.zone_ids.get(&zone.name))
+}
+
 /// The record sets from a name on, in the order of reversed names, for as long as the names fit.
 pub(crate) async fn records_from(
     aws: &Aws,

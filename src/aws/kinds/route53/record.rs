@@ -33,6 +33,9 @@ pub(crate) struct Record {
     pub name: String,
     /// The name of the public hosted zone.
     pub zone: String,
+    /// Its id, if the account has several of this name; unmanaged if unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_id: Option<String>,
     /// The host name of the target. Empty if only the marker is there.
     pub target: Text,
     /// The id of the hosted zone of the target.
@@ -62,7 +65,7 @@ impl Resource for Record {
             "After a change payctl waits until all name servers of Route 53 have it. A run that follows one \
              that was cut off does not wait.",
         ],
-        immutable: &["name", "zone"],
+        immutable: &["name", "zone", "zone_id"],
         replace: Replace::CreateFirst,
         tagged: false,
         deadline: Duration::from_secs(300),
@@ -94,6 +97,7 @@ impl Resource for Record {
         Self {
             name: "sample.example.com".into(),
             zone: "example.com".into(),
+            zone_id: None,
             target: balancer(Output::Endpoint),
             target_zone: balancer(Output::ZoneId),
         }
@@ -130,7 +134,7 @@ impl Resource for Record {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let zones = common::zones(cx.aws).await?;
-        let zone = zones.iter().find(|zone| zone.name == self.zone);
+        let zone = common::meant(&zones, &self.zone, self.zone_id.as_ref());
         let zone = zone.ok_or_else(|| common::no_zone(&self.name))?;
         let change = common::change(cx.aws, &zone.id, self.created(cx, zone)).await?;
         let id = id(zone, &self.name);
@@ -255,7 +259,13 @@ impl Seen {
 fn live(zone: &Zone, name: &str, target: Text, target_zone: Text) -> Live<Record> {
     Live {
         id: id(zone, name),
-        spec: Record { name: name.to_owned(), zone: zone.name.clone(), target, target_zone },
+        spec: Record {
+            name: name.to_owned(),
+            zone: zone.name.clone(),
+            zone_id: Some(zone.id.clone()),
+            target,
+            target_zone,
+        },
         outputs: Outputs::from([(Output::Name, name.to_owned())]),
         tags: Tags::new(),
         phase: Phase::Ready,
@@ -321,7 +331,7 @@ async fn survey_zone(
     let markers: BTreeMap<String, ResourceRecordSet> = markers
         .filter_map(|marker| Some((named(zone, &common::plain(&marker.name))?, marker)))
         .collect();
-    let is_here = |name: &&String| common::zone_of(zones, name) == Some(zone);
+    let is_here = |name: &&String| common::zone_for(cx.aws, zones, name) == Some(zone);
     let bare = cx.wanted.keys().filter(is_here).filter(|name| !markers.contains_key(*name));
     let bare = try_join_all(bare.map(|name| bare_record(cx, zone, name)));
     let marked = markers.iter().map(|(name, marker)| marked_record(cx, zone, name, marker));

@@ -1,3 +1,4 @@
 //! S3.
 
 pub(crate) mod bucket;
+pub(super) mod existing;

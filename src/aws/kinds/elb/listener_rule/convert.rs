@@ -20,7 +20,7 @@ pub(super) fn to_live(one: AwsRule, tags: Tags) -> Live<ListenerRule> {
     let conditions = one.conditions.unwrap_or_default().into_iter();
     let spec = ListenerRule {
         listener: listener_of(&id).into(),
-        priority,
+        priority: Some(priority),
         conditions: conditions.map(Condition::from_aws).collect(),
         action: action.map_or_else(|| Action::Other("none".into()), Action::from_aws),
         moved_by: None,
