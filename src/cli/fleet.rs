@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Instant, SystemTime};
 
 use futures::StreamExt as _;
+use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::forecast::Forecast;
 use super::session::{self, Place, Reach, Session};
-use super::{Context, exit};
+use super::{Context, exit, expiry};
 use crate::aws::census;
 use crate::aws::policy::covers;
 use crate::aws::reading::Reading;
@@ -237,7 +238,8 @@ impl Member {
         let snapshot = session.survey(Purpose::Apply).await?;
         let mut plan = session.plan(&snapshot, Purpose::Apply, &[])?;
         session.preflight(&mut plan).await?;
-        let forecast = Forecast::of(cx, &session, &plan);
+        let end = expiry::due(&session, &snapshot, OffsetDateTime::now_utc()).end;
+        let forecast = Forecast::of(cx, &session, &plan, end);
         let mut body = json::plan(&plan, forecast.view(cx, &session, cx.screen.out));
         // Calls belong to the reading, not to one of its environments.
         body["api_calls"] = serde_json::Value::Null;

@@ -104,7 +104,9 @@ impl Session {
         aws.packages = loaded.packages();
         aws.zone_ids = loaded.zone_ids();
         let (lent, uses) = match purpose {
-            Purpose::Apply => borrowed(loaded, &aws).await.map(|(lent, uses)| (Some(lent), uses))?,
+            Purpose::Apply => {
+                borrowed(loaded, &aws).await.map(|(lent, uses)| (Some(lent), uses))?
+            }
             Purpose::Destroy => (None, Vec::new()),
         };
         let known = Facts { lent, ..facts(&aws, zones)? };

@@ -45,7 +45,18 @@ pub(in crate::aws::kinds) const BALANCER: Usable = Usable {
 
 /// The rules that other environments have on listeners of this one. The list does not lag behind as the
 /// index of tags does.
-pub(in crate::aws::kinds) const CLAIMS: Index = Index { ask: |aws| Box::pin(ask(aws)) };
+pub(in crate::aws::kinds) const CLAIMS: Index = Index {
+    permits: &[Permit::look(
+        &[
+            "elasticloadbalancing:DescribeListeners",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "elasticloadbalancing:DescribeRules",
+            "elasticloadbalancing:DescribeTags",
+        ],
+        &["*"],
+    )],
+    ask: |aws| Box::pin(ask(aws)),
+};
 
 async fn ask(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
     let wanted = BTreeMap::new();
