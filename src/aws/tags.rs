@@ -45,12 +45,13 @@ const TYPES: &[&str] = &[
     "wafv2",
 ];
 
-/// The part of an ARN with the object's name; `None` if it only has an id.
+/// The part of an ARN with the object's name; `None` if it only has an id. The ARN of a listener rule has the
+/// name of a load balancer, which may be that of another environment.
 pub(super) fn name_in(arn: &str) -> Option<&str> {
     let mut parts = arn.splitn(6, ':').skip(2);
     let (service, name) = (parts.next()?, parts.nth(2)?);
     let is_id = matches!(service, "acm" | "apigateway" | "ce" | "kms")
-        || name.starts_with("event-source-mapping");
+        || ["event-source-mapping", "listener-rule/"].iter().any(|start| name.starts_with(start));
     (!is_id).then_some(name)
 }
 

@@ -265,9 +265,11 @@ pub fn uses(config: &Config) -> Uses {
         let kinds = std::iter::once(loan.main.kind.as_str()).chain(loan.with.iter().copied());
         for kind in kinds {
             match &loan.whose {
-                // Every name of an environment contains that of the environment.
+                // Every name of an environment contains that of the environment. Ids do not.
                 Whose::Env(env) => {
-                    add(&mut uses.lent, kind, BTreeSet::from([format!("*{env}*")]));
+                    let has_id = [GROUP, KEY, SUBNET, VPC].contains(&kind);
+                    let name = if has_id { "*".to_owned() } else { format!("*{env}*") };
+                    add(&mut uses.lent, kind, BTreeSet::from([name]));
                 }
                 Whose::Others(by) => add(&mut uses.existing, kind, by.names()),
             }

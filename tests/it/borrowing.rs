@@ -67,6 +67,10 @@ rules.app = { when = { host = "${env}.example.com" }, forward = "app" }
 [target_groups.app]
 function = "check"
 
+[security_groups.app]
+description = "Functions"
+egress = [{ port = 443, to = "0.0.0.0/0" }]
+
 [roles.app]
 services = ["lambda.amazonaws.com"]
 managed = ["service-role/AWSLambdaVPCAccessExecutionRole"]
@@ -80,7 +84,7 @@ runtime = "python3.13"
 handler = "index.handler"
 role = "app"
 subnets = "private"
-security_groups = ["clients"]
+security_groups = ["app", "clients"]
 environment = { DB_HOST = "${databases.main.endpoint}", DB_SECRET = "${databases.main.secret_arn}" }
 
 [outputs]

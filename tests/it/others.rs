@@ -41,7 +41,6 @@ handler = "index.handler"
 role = "app"
 subnets = "private"
 security_groups = ["app"]
-key = "main"
 
 [queues.jobs]
 key = "main"

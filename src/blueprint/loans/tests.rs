@@ -111,7 +111,7 @@ fn missing_ambiguous_and_unfit_objects_are_named_with_their_line() {
 
 #[test]
 fn one_zone_is_not_enough_for_a_database() {
-    let database = "[security_groups.db]\ndescription = \"x\"\n[secrets.db]\n[databases.main]\n\
+    let database = "[security_groups.db]\ndescription = \"x\"\n[secrets.db]\ntemplate = { username = \"app\" }\n[databases.main]\n\
                     engine_version = \"15\"\nsecret = \"db\"\nsecurity_groups = [\"db\"]\n\
                     subnets = \"private\"\nserverless = { min = 1, max = 2 }\n\
                     instances = [{ class = \"db.serverless\" }]\n";

@@ -69,13 +69,21 @@ impl Rules<'_> {
     fn tier(&mut self, path: &KeyPath, network: &Network, tier: impl Into<SubnetTier>) {
         let tier = tier.into();
         let word = tier.word();
-        let fix = match &network.vpc {
+        let (has, fix) = match (&network.from, &network.vpc) {
             // The lender decides what it has: payctl looks before it writes anything.
-            _ if network.from.is_some() || network.prefix(tier).is_some() => return,
-            Some(_) if network.existing(tier).is_some() => return,
-            Some(_) => format!("add `{word}_subnets = {{ ids = [...] }}` to [network]"),
-            None => format!("set `{word}_subnets = true` in [network]"),
+            (Some(_), _) => return,
+            (None, Some(_)) => (
+                network.existing(tier).is_some(),
+                format!("add `{word}_subnets = {{ ids = [...] }}` to [network]"),
+            ),
+            (None, None) => (
+                network.prefix(tier).is_some(),
+                format!("set `{word}_subnets = true` in [network]"),
+            ),
         };
+        if has {
+            return;
+        }
         self.say(path, format!("the network has no {word} subnets"), fix);
     }
 }

@@ -4,7 +4,7 @@ use super::{all, check, dir};
 
 #[test]
 fn an_object_of_another_owner_is_named_in_one_way_and_stands_alone() {
-    check("[keys.k]\nexisting = {}", "3:7 nothing says which one (give exactly one key)");
+    check("[keys.k]\nexisting = {}", "4:1 nothing says which one (give exactly one key)");
     let both = "[keys.k]\nexisting = { alias = \"a\", tags = { A = \"b\" } }";
     check(both, "alias and tags cannot be used together");
     check("[keys.k]\nexisting = { tags = {} }", "`tags` is empty: it would mean every one");

@@ -46,6 +46,7 @@ pub(super) fn example_files() -> Vec<Item> {
         "config/pr.toml",
         "docs/examples/pull-requests/pr.toml",
         "docs/examples/shared/dev.toml",
+        "docs/examples/shared/pr.toml",
         "docs/examples/shared/prod.toml",
     ]
     .iter()

@@ -21,7 +21,8 @@ pub(in crate::aws::kinds) const VPC: Usable = Usable {
     kind: Vpc::META.kind,
     find: Some(|aws, by| Box::pin(vpcs(aws, by))),
     looks: &[Permit::look(&["ec2:DescribeVpcs"], &["*"])],
-    uses: &[],
+    // Its own tags do not tell that it may be used, and another account may share it.
+    uses: &[Permit::create(&["ec2:CreateSecurityGroup"], &["ec2:{region}:*:vpc/{name}"])],
     also: &[],
 };
 
