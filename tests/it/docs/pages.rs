@@ -94,7 +94,7 @@ fn every_command_in_the_docs_exists() {
                 let words: Vec<&str> = found[1].split_whitespace().collect();
                 let is_name = |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase());
                 let depth = match words.first() {
-                    Some(&"sandbox" | &"env" | &"secret") => 2,
+                    Some(&"sandbox" | &"env" | &"prices" | &"secret") => 2,
                     Some(word) if word.starts_with('-') => 0,
                     _ => 1,
                 };
