@@ -63,10 +63,12 @@ pub(super) async fn measure(
         let load = loads.get(address);
         let of = |driver: &Driver| load.and_then(|load| load.known(*driver));
         let own: Vec<Decimal> = std::iter::once(driver).chain(*instead).filter_map(of).collect();
+        // Of these, `[usage]` says the same for all resources. Any other load that nothing brings is 0.
+        let is_for_all = matches!(driver, Driver::Milliseconds | Driver::StoredGb);
         Driven {
             address: address.to_string(),
             driver: driver.to_string(),
-            assumed: (!own.is_empty()).then(|| own.into_iter().sum()),
+            assumed: (!own.is_empty() || !is_for_all).then(|| own.into_iter().sum()),
             measured: *quantity,
             has_values: *has_values,
         }

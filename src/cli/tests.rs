@@ -33,7 +33,8 @@ fn the_help_lists_commands_and_global_flags() {
       status       Show what exists and whether it is healthy
       check        Test what is deployed
       diagram      Draw the architecture of an environment, without calling AWS
-      cost         Show what the environment costs, without calling AWS
+      cost         Show what the environment costs
+      prices       Work with the prices that costs are computed from
       graph        Draw the resources and their dependencies, without calling AWS
       explain      Explain a kind of resource
       policy       Print the least IAM policy for a task
