@@ -19,5 +19,6 @@ pub mod provider;
 pub mod resource;
 pub mod restores;
 mod tags;
+mod together;
 pub mod traffic;
 pub mod web;

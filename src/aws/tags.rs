@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
 
 use super::clients::{Aws, soon};
+use super::kinds::costs;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
@@ -42,19 +43,20 @@ pub(super) fn name_in(arn: &str) -> Option<&str> {
     (!is_id).then_some(name)
 }
 
-/// Tags by ARN; `None` if the API does not answer, and then payctl asks every service.
+/// Tags by ARN; none if the API does not answer all of it, and then payctl asks every service.
 pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
     soon(ask(aws)).await.unwrap_or_default()
 }
 
 async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
+    let types = TYPES.iter().chain(&costs::TYPES);
     let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = aws
         .resourcegroupstagging
         .get_resources()
         .tag_filters(filter(TAG_PROJECT, &aws.scope.project))
         .tag_filters(filter(TAG_ENV, &aws.scope.env))
-        .set_resource_type_filters(Some(TYPES.iter().map(|name| (*name).to_owned()).collect()))
+        .set_resource_type_filters(Some(types.map(|name| (*name).to_owned()).collect()))
         .resources_per_page(100);
     let mut pages = call.into_paginator().items().send();
     let mut all = BTreeMap::new();
@@ -67,7 +69,7 @@ async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
             }
             Err(error) => {
                 tracing::debug!(?error, "no tags of everything: each service is asked");
-                break;
+                return BTreeMap::new();
             }
         }
     }

@@ -13,13 +13,20 @@ use payctl_engine::model::error::OpError;
 use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
 /// The types of the kinds, as the Tagging API names them.
-const TYPES: [&str; 2] = ["ce:anomalymonitor", "ce:anomalysubscription"];
+pub(in crate::aws) const TYPES: [&str; 2] = ["ce:anomalymonitor", "ce:anomalysubscription"];
 
 /// Whether a survey has a reason to ask Cost Explorer: the config wants such an object, or one carries
 /// the tags of the environment. If the Tagging API does not say, Cost Explorer must.
 pub(super) async fn may_exist(cx: &Survey<'_>) -> bool {
     if !cx.wanted.is_empty() || cx.sweep.is_none() {
         return true;
+    }
+    // Where the objects stand in the index of this region, that has told already. An answer without anything
+    // may be none at all.
+    if cx.aws.scope.region == home(&cx.aws.scope.partition)
+        && let Some(index) = cx.tags_of_everything().await.filter(|index| !index.is_empty())
+    {
+        return index.keys().any(|arn| arn.split(':').nth(2) == Some("ce"));
     }
     let tagged = cx.once("tagged objects of Cost Explorer", is_any_tagged(cx.aws)).await;
     tagged.map_or(true, |tagged| *tagged)

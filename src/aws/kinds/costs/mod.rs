@@ -3,3 +3,5 @@
 pub(crate) mod anomaly_monitor;
 pub(crate) mod anomaly_subscription;
 mod common;
+
+pub(in crate::aws) use common::TYPES;
