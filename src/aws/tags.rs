@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use aws_sdk_resourcegroupstagging::types::{Tag, TagFilter};
 
 use super::clients::{Aws, soon};
-use super::kinds::costs;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
@@ -17,6 +16,8 @@ use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 const TYPES: &[&str] = &[
     "acm",
     "apigateway",
+    "ce:anomalymonitor",
+    "ce:anomalysubscription",
     "cloudwatch",
     "dynamodb:table",
     "ecs:cluster",
@@ -49,14 +50,13 @@ pub(super) async fn of_everything(aws: &Aws) -> BTreeMap<String, Tags> {
 }
 
 async fn ask(aws: &Aws) -> BTreeMap<String, Tags> {
-    let types = TYPES.iter().chain(&costs::TYPES);
     let filter = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = aws
         .resourcegroupstagging
         .get_resources()
         .tag_filters(filter(TAG_PROJECT, &aws.scope.project))
         .tag_filters(filter(TAG_ENV, &aws.scope.env))
-        .set_resource_type_filters(Some(types.map(|name| (*name).to_owned()).collect()))
+        .set_resource_type_filters(Some(TYPES.iter().map(|name| (*name).to_owned()).collect()))
         .resources_per_page(100);
     let mut pages = call.into_paginator().items().send();
     let mut all = BTreeMap::new();

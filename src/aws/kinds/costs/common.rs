@@ -13,7 +13,7 @@ use payctl_engine::model::error::OpError;
 use payctl_engine::model::scope::{TAG_ENV, TAG_PROJECT};
 
 /// The types of the kinds, as the Tagging API names them.
-pub(in crate::aws) const TYPES: [&str; 2] = ["ce:anomalymonitor", "ce:anomalysubscription"];
+const TYPES: [&str; 2] = ["ce:anomalymonitor", "ce:anomalysubscription"];
 
 /// Whether a survey has a reason to ask Cost Explorer: the config wants such an object, or one carries
 /// the tags of the environment. If the Tagging API does not say, Cost Explorer must.

@@ -3,5 +3,3 @@
 pub(crate) mod anomaly_monitor;
 pub(crate) mod anomaly_subscription;
 mod common;
-
-pub(in crate::aws) use common::TYPES;
