@@ -27,6 +27,7 @@ use super::pace::retries::OnlyThrottling;
 use super::pace::{Operation, Pace};
 use super::pricing;
 use super::reading::Reading;
+use super::together::Together;
 use super::web::Web;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::package::Packages;
@@ -79,6 +80,8 @@ pub struct Aws {
     /// The last change of each record of Route 53 in this process: AWS tells only of a change, by its id,
     /// whether its name servers have it.
     pub(crate) record_changes: Arc<tokio::sync::Mutex<BTreeMap<String, String>>>,
+    /// Reads by id that travel together.
+    pub(super) together: Arc<Together<String>>,
     pub(crate) acm: aws_sdk_acm::Client,
     pub(crate) apigateway: aws_sdk_apigateway::Client,
     pub(crate) apigatewayv2: aws_sdk_apigatewayv2::Client,
@@ -242,6 +245,7 @@ impl Aws {
             is_special,
             managed_keys: Arc::default(),
             record_changes: Arc::default(),
+            together: Arc::default(),
             acm: client!(aws_sdk_acm, &config, wires),
             apigateway: client!(aws_sdk_apigateway, &config, wires, alone apigateway::rates::RATES.alone),
             apigatewayv2: client!(aws_sdk_apigatewayv2, &config, wires, alone apigateway::rates::RATES.alone),

@@ -25,5 +25,6 @@ pub mod resource;
 pub mod restores;
 pub mod spent;
 mod tags;
+mod together;
 pub mod traffic;
 pub mod web;

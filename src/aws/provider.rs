@@ -1,8 +1,9 @@
 //! The engine's provider over the table of kinds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use futures::future::{BoxFuture, join};
+use futures::future::{BoxFuture, join, try_join_all};
 use serde_json::Value;
 
 use super::clients::{Aws, retry_read};
@@ -10,6 +11,7 @@ use super::error::of_survey;
 use super::kinds::{KINDS, RATES, find_kind};
 use super::pace::rates::AT_ONCE;
 use super::resource::{AnyKind, Cx, Survey};
+use super::together::Together;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Tags};
@@ -20,12 +22,14 @@ use payctl_engine::provider::{Provider, Sweep, Target};
 /// AWS as the engine sees it.
 pub struct AwsProvider {
     aws: Aws,
+    /// Looks for single objects that travel together.
+    looks: Arc<Together<BTreeMap<String, Address>>>,
 }
 
 impl AwsProvider {
     /// A provider that calls AWS through these clients.
     pub fn new(aws: Aws) -> Self {
-        Self { aws }
+        Self { aws, looks: Arc::default() }
     }
 
     /// The clients.
@@ -64,6 +68,35 @@ fn known(name: &str) -> Result<&'static dyn AnyKind, OpError> {
     })
 }
 
+/// Surveys a kind for several who asked at the same moment, each with the names that it wants.
+async fn look(
+    aws: Aws,
+    kind: &'static dyn AnyKind,
+    asked: Vec<BTreeMap<String, Address>>,
+) -> Result<Vec<Found>, OpError> {
+    // Kinds that are named after what they join may want one name twice.
+    let mut rounds: Vec<BTreeMap<String, Address>> = Vec::new();
+    for wanted in asked {
+        let agrees = |round: &&mut BTreeMap<String, Address>| {
+            wanted.iter().all(|(name, address)| round.get(name).is_none_or(|one| one == address))
+        };
+        match rounds.iter_mut().find(agrees) {
+            Some(round) => round.extend(wanted),
+            None => rounds.push(wanted),
+        }
+    }
+    let surveys =
+        rounds.iter().map(|wanted| kind.survey(Survey { aws: &aws, wanted, sweep: None }));
+    let mut all: Vec<Found> = Vec::new();
+    for found in try_join_all(surveys).await?.into_iter().flatten() {
+        let is_same = |one: &Found| one.live.id == found.live.id && one.address == found.address;
+        if !all.iter().any(is_same) {
+            all.push(found);
+        }
+    }
+    Ok(all)
+}
+
 impl Provider for AwsProvider {
     fn kinds(&self) -> Vec<&'static Meta> {
         KINDS.iter().map(|kind| kind.meta()).collect()
@@ -85,14 +118,18 @@ impl Provider for AwsProvider {
         sweep: Option<&'a Sweep>,
     ) -> BoxFuture<'a, Result<Vec<Found>, OpError>> {
         Box::pin(async move {
+            let kind = known(kind)?;
+            if sweep.is_none() {
+                let aws = self.aws.clone();
+                let look = move |wanted| look(aws, kind, wanted);
+                let found = self.looks.ask(kind.meta().kind, wanted.clone(), look).await?;
+                return Ok(Vec::clone(&found));
+            }
             let cx = Survey { aws: &self.aws, wanted, sweep };
             // The first survey of a sweep asks for the tags, beside its own list.
-            let kind = known(kind)?;
             let found = join(cx.tags_of_everything(), kind.survey(cx)).await.1;
-            let mut found = match sweep {
-                Some(_) => found.map_err(|error| of_survey(error, &self.aws, kind.meta().service)),
-                None => found,
-            }?;
+            let service = kind.meta().service;
+            let mut found = found.map_err(|error| of_survey(error, &self.aws, service))?;
             let strangers = cx.strangers(kind.meta().kind, &found).await;
             found.extend(strangers);
             Ok(found)
@@ -101,6 +138,16 @@ impl Provider for AwsProvider {
 
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
         Box::pin(async move { known(&target.address.kind)?.read(Cx::of(&self.aws, target)).await })
+    }
+
+    fn glance<'a>(
+        &'a self,
+        target: &'a Target,
+        planned: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        Box::pin(async move {
+            known(&target.address.kind)?.glance(Cx::of(&self.aws, target), planned).await
+        })
     }
 
     fn create<'a>(

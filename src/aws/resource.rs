@@ -87,8 +87,20 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// know by survey. `None` when absent.
     fn read(cx: &Cx<'_>) -> impl Future<Output = Result<Option<Live<Self>>, OpError>> + Send;
 
+    /// The object as far as a deletion needs it: its owner, its phase, and whether it is still the one that
+    /// was `planned`, which is ready. Kinds whose `read` makes more calls say so: all that tells one object
+    /// from another is then in its id, or is read.
+    fn glance(
+        cx: &Cx<'_>,
+        planned: Live<Self>,
+    ) -> impl Future<Output = Result<Option<Live<Self>>, OpError>> + Send {
+        drop(planned);
+        Self::read(cx)
+    }
+
     /// Makes the smallest thing that can exist, tagged (`cx.tags`) in the same call, and returns
-    /// its id; what creation cannot set, `update` will. References are resolved.
+    /// its id; what creation cannot set, `update` will. References are resolved. With `META.told` it
+    /// makes the whole object, and the tags still come with the first call.
     fn create(&self, cx: &Cx<'_>) -> impl Future<Output = Result<String, OpError>> + Send;
 
     /// Makes one safe move from `live` towards `self`. Called again until nothing differs.
@@ -378,6 +390,12 @@ pub trait AnyKind: Send + Sync {
     fn survey<'a>(&'a self, cx: Survey<'a>) -> BoxFuture<'a, Result<Vec<Found>, OpError>>;
     /// See [`Resource::read`].
     fn read<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
+    /// See [`Resource::glance`].
+    fn glance<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        planned: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
     /// See [`Resource::create`].
     fn create<'a>(&'a self, cx: Cx<'a>, spec: &'a Value) -> BoxFuture<'a, Result<String, OpError>>;
     /// See [`Resource::update`].
@@ -513,6 +531,20 @@ impl<R: Resource> AnyKind for Erased<R> {
     fn read<'a>(&'a self, cx: Cx<'a>) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
         Box::pin(async move {
             let live = R::read(&cx).await.map_err(Self::settle)?;
+            live.map(Self::erased).transpose()
+        })
+    }
+
+    fn glance<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        planned: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        if planned.phase != Phase::Ready {
+            return self.read(cx);
+        }
+        Box::pin(async move {
+            let live = R::glance(&cx, Self::typed(planned)?).await.map_err(Self::settle)?;
             live.map(Self::erased).transpose()
         })
     }

@@ -28,6 +28,8 @@ pub(super) fn home(partition: &str) -> &'static str {
 const TYPES: &[&str] = &[
     "acm",
     "apigateway",
+    "ce:anomalymonitor",
+    "ce:anomalysubscription",
     "cloudwatch",
     "dynamodb:table",
     "ecs:cluster",

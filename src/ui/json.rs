@@ -102,7 +102,9 @@ fn estimate(plan: &Plan, estimate: &Estimate) -> Value {
         let lasts = millis(estimate.lasts[*at]);
         json!({ "address": plan.changes[of.change].address, "step": step(of.verb), "ms": lasts })
     });
-    json!({ "ms": millis(estimate.total()), "critical_path": steps.collect::<Vec<_>>() })
+    let calls = estimate.total_calls();
+    let path: Vec<_> = steps.collect();
+    json!({ "ms": millis(estimate.total()), "calls": calls, "critical_path": path })
 }
 
 /// The type and the body of the line for an event.

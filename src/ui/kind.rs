@@ -196,6 +196,9 @@ pub fn body(meta: &Meta, sample: &Value) -> Value {
         check,
         pricing,
         permits,
+        // Whether a step reads after it.
+        told: _,
+        gone_at_once: _,
     } = *meta;
     let pricing = match pricing {
         Pricing::Unsaid => Value::Null,

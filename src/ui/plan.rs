@@ -117,6 +117,13 @@ impl View<'_> {
         let lasts: Duration = steps.map(|(_, lasts)| *lasts).sum();
         (lasts >= LONG).then_some(lasts)
     }
+
+    /// How many calls the steps of a change make, where every detail is shown.
+    fn calls(&self, change: usize) -> Option<usize> {
+        let Estimate { graph, calls, .. } = self.estimate.filter(|_| !self.is_short())?;
+        let steps = graph.steps.iter().zip(calls).filter(|(step, _)| step.change == change);
+        Some(steps.map(|(_, calls)| *calls as usize).sum())
+    }
 }
 
 /// How many changes of each sort a plan holds.
@@ -213,14 +220,15 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
     text
 }
 
-/// `Takes about 11 m 20 s. Critical path: + rds.cluster/main 5 m 00 s > ...`.
+/// `Takes about 11 m 20 s, about 240 calls. Critical path: + rds.cluster/main 5 m 00 s > ...`.
 pub(super) fn takes(plan: &Plan, estimate: &Estimate, is_elsewhere: bool) -> String {
     /// A step that takes less of the whole is not worth naming.
     const WORTH: u32 = 20;
     let total = estimate.total();
     let place = if is_elsewhere { " on AWS" } else { "" };
+    let calls = about(estimate.total_calls());
     if total < Duration::from_secs(5) {
-        return format!("Takes some seconds{place}.");
+        return format!("Takes some seconds{place}, {calls}.");
     }
     let mut named = Vec::new();
     let mut before: Option<usize> = None;
@@ -244,7 +252,12 @@ pub(super) fn takes(plan: &Plan, estimate: &Estimate, is_elsewhere: bool) -> Str
         true => String::new(),
         false => format!(" Critical path: {}.", named.join(" > ")),
     };
-    format!("Takes about {}{place}.{path}", span(total))
+    format!("Takes about {}{place}, {calls}.{path}", span(total))
+}
+
+/// `about 12 calls`.
+fn about(calls: usize) -> String {
+    format!("about {}", count(calls, "call"))
 }
 
 /// `Plan: 12 to create, 3 to change, 1 to replace, 0 to delete, 14 unchanged.` and the effort.
@@ -513,8 +526,8 @@ fn write_effects(
     }
 }
 
-/// `takes about 25 s; traffic: an outage of about 25 s; undo: no`, the time that of the first change; `None` if
-/// it is short, traffic notices nothing and all can be undone.
+/// `takes about 25 s; traffic: an outage of about 25 s; undo: no`, the time that of the first change, in full
+/// also its calls; `None` if it is short, traffic notices nothing and all can be undone.
 pub(super) fn effects(tree: &Tree<'_>, changes: &[usize], view: View<'_>) -> Option<String> {
     let outlook =
         |change: &usize| outlook::of(tree.change(*change), view.meta(tree.change(*change)));
@@ -525,6 +538,7 @@ pub(super) fn effects(tree: &Tree<'_>, changes: &[usize], view: View<'_>) -> Opt
     let mut effects = Vec::new();
     let takes = changes.first().and_then(|change| view.lasts(*change));
     effects.extend(takes.map(|takes| format!("takes about {}", span(takes))));
+    effects.extend(changes.first().and_then(|change| view.calls(*change)).map(about));
     if traffic != Traffic::Nothing {
         effects.push(format!("traffic: {}", noticed(traffic, lasts)));
     }

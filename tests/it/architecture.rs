@@ -278,10 +278,15 @@ fn only_ui_and_cli_print() {
 #[test]
 fn only_the_engine_waits() {
     let why = "a kind never retries, sleeps or waits: the engine does";
-    // payctl connects before the engine runs, the pace of a service is below the engine, and a single
-    // request has a time limit for connecting.
-    let connecting =
-        ["src/aws/clients.rs", "src/aws/network.rs", "src/aws/pace/", "src/aws/web.rs"];
+    // payctl connects before the engine runs, the pace of a service is below the engine, a single
+    // request has a time limit for connecting, and a look waits a moment for company.
+    let connecting = [
+        "src/aws/clients.rs",
+        "src/aws/network.rs",
+        "src/aws/pace/",
+        "src/aws/together.rs",
+        "src/aws/web.rs",
+    ];
     forbid(&["src/aws"], &["sleep", "tokio::time", "Instant::now"], &connecting, why);
     let why = "one loop waits for the cloud, in converge, and one for traffic, in shift; a survey \
                may be tried again";

@@ -85,6 +85,10 @@ fn predictions(
                 wrong.push(format!("{address} {output}: predicted {guess}, is {is:?}"));
             }
         }
+        // Of a kind that is told, nothing else is known after its creation.
+        let untold = outputs.keys().filter(|output| !predicted.contains_key(output));
+        let untold: Vec<_> = untold.filter(|_| meta.told).collect();
+        assert!(untold.is_empty(), "{address} is told, but not its outputs {untold:?}");
         // What follows from the name alone is predicted.
         let arn = meta.arn_of(scope, name);
         let follows = |value: &String| value == name || Some(value) == arn.as_ref();

@@ -14,7 +14,7 @@ use super::converge::{self, Want};
 use super::event::{Event, Listener, StepError, Verb};
 use super::graph::{self, Steps};
 use super::lease::Lease;
-use super::plan::{Change, Plan};
+use super::plan::{Action, Change, Plan};
 use super::provider::{Provider, Target};
 use super::stop::Stop;
 use crate::model::address::Address;
@@ -323,7 +323,8 @@ impl<'a> Run<'a> {
                 let kinds: Vec<_> = self.kinds.values().copied().collect();
                 step.still_unused(live, &kinds).await?;
             }
-            return step.delete(&target, live).await;
+            let for_good = change.action == Action::Delete;
+            return step.delete(&target, live, for_good).await;
         }
         let desired = change.want.as_ref().ok_or_else(unknown)?;
         target.tags = desired.tags_once.clone();

@@ -115,6 +115,8 @@ pub struct Estimate {
     pub graph: Steps,
     /// By step: how long it takes.
     pub lasts: Vec<Duration>,
+    /// By step: how many calls it makes.
+    pub calls: Vec<u32>,
     /// By step: when it ends, if every step begins as soon as it can.
     pub ends: Vec<Duration>,
     /// The steps that decide how long the whole takes, in order.
@@ -141,6 +143,17 @@ impl Estimate {
                 }
             })
             .collect();
+        let calls = graph.steps.iter().map(|step| {
+            let kind = &plan.changes[step.change].address.kind;
+            let meta = kinds.iter().find(|meta| meta.kind == kind);
+            let [create, change, delete] = meta.map_or([1, 1, 1], |meta| meta.typical.calls);
+            match step.verb {
+                Verb::Create => create,
+                Verb::Update => change,
+                Verb::Delete => delete,
+            }
+        });
+        let calls = calls.collect();
         // What lingers of a deleted object keeps the objects from going that AWS does not delete while
         // they are used.
         let meta = |step: usize| {
@@ -167,7 +180,12 @@ impl Estimate {
             at = befores.max_by_key(|before| ends[*before] + lingers(*before, step));
         }
         path.reverse();
-        Self { graph, lasts, ends, path }
+        Self { graph, lasts, calls, ends, path }
+    }
+
+    /// How many calls the whole makes.
+    pub fn total_calls(&self) -> usize {
+        self.calls.iter().map(|calls| *calls as usize).sum()
     }
 
     /// How long the whole takes.
@@ -289,6 +307,7 @@ mod tests {
         let estimate = Estimate::of(&plan, &[&SLOW], &Learned::new(), 1);
         assert_eq!(estimate.total(), Duration::from_secs(110));
         assert_eq!(estimate.path, [0, 1]);
+        assert_eq!((&estimate.calls[..], estimate.total_calls()), (&[3, 5, 5][..], 13));
         let learned =
             Learned::from([(("a.slow".to_owned(), Verb::Create), Duration::from_secs(3))]);
         assert_eq!(Estimate::of(&plan, &[&SLOW], &learned, 1).total(), Duration::from_secs(13));

@@ -40,6 +40,17 @@ pub trait Provider: Send + Sync {
     /// One object again, by its id. What the engine has no id of, it looks for by survey.
     fn read<'a>(&'a self, target: &'a Target) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
 
+    /// The same as far as a deletion needs it: its owner, its phase, and whether it is still the object that
+    /// was `planned`. All else may be as it was planned.
+    fn glance<'a>(
+        &'a self,
+        target: &'a Target,
+        planned: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        let _ = planned;
+        self.read(target)
+    }
+
     /// Makes the smallest thing that can exist, tagged in the same call, and returns its id.
     fn create<'a>(
         &'a self,

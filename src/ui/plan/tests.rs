@@ -242,7 +242,7 @@ fn consequences_are_counted_below_their_cause() {
           ~ 4 changed: ec2.route_table/private, lambda.function x 3
 
     In short; -v shows every field and consequence.
-    Takes about 3 m 00 s. Critical path: - ec2.nat_gateway/nat-1 1 m 10 s > + ec2.nat_gateway/nat-1 1 m 50 s.
+    Takes about 3 m 00 s, about 30 calls. Critical path: - ec2.nat_gateway/nat-1 1 m 10 s > + ec2.nat_gateway/nat-1 1 m 50 s.
     Plan: 0 to create, 4 to change, 2 to replace, 0 to delete, 1 unchanged.
     ");
     let full = shown(Detail::Full);
@@ -276,7 +276,7 @@ fn the_critical_path_names_what_takes_long_and_what_lingers() {
     let uses = BTreeSet::from([subnet.clone()]);
     assert_eq!(
         takes(vec![gone(&function, uses), gone(&subnet, BTreeSet::new())])[0],
-        "Takes about 20 m 06 s. Critical path: 20 m 00 s until lambda.function/api is gone."
+        "Takes about 20 m 06 s, about 4 calls. Critical path: 20 m 00 s until lambda.function/api is gone."
     );
     // No step of a long chain of short ones is worth naming.
     let queue = |at: usize| Address::new("sqs.queue", format!("q{at:02}"));
@@ -284,10 +284,13 @@ fn the_critical_path_names_what_takes_long_and_what_lingers() {
         needs: (at > 0).then(|| queue(at - 1)).into_iter().collect(),
         ..change(Action::Create, queue(at), "queues", "")
     });
-    assert_eq!(takes(chain.collect()), ["Takes about 30 s.", "Takes about 30 s on AWS."]);
+    assert_eq!(
+        takes(chain.collect()),
+        ["Takes about 30 s, about 90 calls.", "Takes about 30 s on AWS, about 90 calls."]
+    );
     assert_eq!(
         takes(vec![change(Action::Create, queue(0), "queues", "")]),
-        ["Takes some seconds.", "Takes some seconds on AWS."]
+        ["Takes some seconds, about 3 calls.", "Takes some seconds on AWS, about 3 calls."]
     );
 }
 

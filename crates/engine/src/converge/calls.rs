@@ -33,31 +33,35 @@ impl Pace {
 }
 
 impl Step<'_> {
-    /// Reads the object, and repeats that while it fails in a way that passes.
+    /// Reads the object.
     pub(super) async fn read(&self, target: &Target) -> Outcome<Option<Live>> {
-        let mut pace = Pace::new();
-        loop {
-            match self.call(self.provider.read(target)).await? {
-                Ok(live) => return Ok(live),
-                // Of the several calls of a read, one may be answered from before the object was there.
-                Err(error) if error.passes() || error.class == ErrorClass::NotFound => {
-                    self.retry(error, pace.next()).await?;
-                }
-                Err(error) => return Err(StepError::Refused(error)),
-            }
-        }
+        self.looked(|| self.provider.read(target)).await
     }
 
-    /// Lists a kind, and repeats that while it fails in a way that passes.
+    /// Reads the object as far as a deletion needs it.
+    pub(super) async fn glance(&self, target: &Target, planned: &Live) -> Outcome<Option<Live>> {
+        self.looked(|| self.provider.glance(target, planned)).await
+    }
+
+    /// Lists a kind.
     pub(super) async fn surveyed(
         &self,
         kind: &str,
         wanted: &BTreeMap<String, Address>,
     ) -> Outcome<Vec<Found>> {
+        self.looked(|| self.provider.survey(kind, wanted, None)).await
+    }
+
+    /// Looks, and repeats that while it fails in a way that passes.
+    async fn looked<T, F>(&self, look: impl Fn() -> F) -> Outcome<T>
+    where
+        F: Future<Output = Result<T, OpError>>,
+    {
         let mut pace = Pace::new();
         loop {
-            match self.call(self.provider.survey(kind, wanted, None)).await? {
-                Ok(found) => return Ok(found),
+            match self.call(look()).await? {
+                Ok(seen) => return Ok(seen),
+                // Of the several calls of a look, one may be answered from before the object was there.
                 Err(error) if error.passes() || error.class == ErrorClass::NotFound => {
                     self.retry(error, pace.next()).await?;
                 }

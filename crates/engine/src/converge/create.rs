@@ -9,6 +9,7 @@ use crate::event::StepError;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Phase};
 use crate::model::scope::Scope;
+use crate::model::text::Output;
 use crate::provider::Target;
 
 /// How many surveys without a result show that a create with a lost reply did not happen.
@@ -19,6 +20,8 @@ type Made = (Found, Origin);
 
 /// Who created the object.
 enum Origin {
+    /// This step, and AWS's answer says everything.
+    Told,
     /// This step.
     Here,
     /// Another run, or this step with a lost reply.
@@ -53,6 +56,7 @@ impl Step<'_> {
             return Ok(live);
         }
         let live = match origin {
+            Origin::Told => return Ok(live),
             Origin::Here => live,
             Origin::Elsewhere => self.reconcile(&mut target, want, live).await?,
         };
@@ -69,7 +73,7 @@ impl Step<'_> {
                 return Ok((found, Origin::Elsewhere));
             }
             let made = match self.call(self.provider.create(target, &want.spec)).await? {
-                Ok(id) => self.accepted(target, id).await?,
+                Ok(id) => self.accepted(target, want, id).await?,
                 Err(error) if error.class == ErrorClass::Exists => {
                     self.taken(target, want, error, &mut attempts).await?
                 }
@@ -92,14 +96,35 @@ impl Step<'_> {
     }
 
     /// AWS created it. `None` if two runs deleted theirs again, so that nothing is left.
-    async fn accepted(&self, target: &mut Target, id: String) -> Outcome<Option<Made>> {
+    async fn accepted(
+        &self,
+        target: &mut Target,
+        want: &Want,
+        id: String,
+    ) -> Outcome<Option<Made>> {
+        let address = self.address.clone();
+        if self.meta.told {
+            let mut outputs = self.meta.predict(self.scope, &target.name, &want.spec);
+            // An endpoint with hosts of its own gives other URLs than AWS, and such a URL is the id.
+            if let Some(guess) = outputs.get(&Output::Id).cloned() {
+                let named = outputs.values_mut().filter(|output| **output == guess);
+                named.for_each(|output| output.clone_from(&id));
+            }
+            let live = Live {
+                id,
+                outputs,
+                spec: want.spec.clone(),
+                tags: target.tags.clone(),
+                phase: Phase::Ready,
+            };
+            return Ok(Some((Found { address, owner: Owner::Ours, live }, Origin::Told)));
+        }
         target.id = Some(id);
         let (live, verdict) = if self.meta.can_duplicate {
             self.appear_among_rivals(target).await?
         } else {
             (self.appear(target).await?, Verdict::Stays)
         };
-        let address = self.address.clone();
         Ok(match verdict {
             Verdict::Stays => Some((Found { address, owner: Owner::Ours, live }, Origin::Here)),
             Verdict::Yields(found) => Some((*found, Origin::Elsewhere)),

@@ -138,8 +138,9 @@ pub(super) fn next(
             _ => Next::Fail(StepError::Unsettled(paths())),
         };
     }
-    // It may be from before this step's own change.
-    if history.written.is_some() && history.times < SURE {
+    // It may be from before this step's own change. Nothing was there before a creation.
+    let has_changed = history.written.as_ref().is_some_and(|(changes, _)| !changes.is_empty());
+    if has_changed && history.times < SURE {
         return Next::LookAgain;
     }
     let waited = now - history.began;

@@ -13,11 +13,17 @@ use crate::provider::Target;
 
 impl Step<'_> {
     /// Deletes the object that the plan saw, and waits until it is gone. It is read first: it may be gone,
-    /// or belong to somebody else by now.
-    pub(crate) async fn delete(&self, target: &Target, planned: &Live) -> Outcome<()> {
+    /// or belong to somebody else by now. If nothing takes its place, it is deleted `for_good`.
+    pub(crate) async fn delete(
+        &self,
+        target: &Target,
+        planned: &Live,
+        for_good: bool,
+    ) -> Outcome<()> {
         let mut pace = Pace::new();
         loop {
-            let Some(live) = self.read_owned(target, planned).await? else { return Ok(()) };
+            let look = async || self.glance(target, planned).await;
+            let Some(live) = self.owned(look, planned).await? else { return Ok(()) };
             if is_protected(&live.tags) && !is_protected(&planned.tags) {
                 return Err(StepError::Moved(vec![format!("tags.{TAG_PROTECT}")]));
             }
@@ -27,6 +33,7 @@ impl Step<'_> {
                     return Ok(());
                 }
                 match self.call(self.provider.delete(target, planned)).await? {
+                    Ok(()) if self.meta.gone_at_once && for_good => return Ok(()),
                     Ok(()) => {}
                     Err(error) if error.class == ErrorClass::NotFound => return Ok(()),
                     // It is in use, or the reply was lost: AWS may be deleting it already.
@@ -37,7 +44,7 @@ impl Step<'_> {
                     Err(error) => return Err(StepError::Refused(error)),
                 }
             }
-            if self.meta.listed_after_delete || self.is_gone(target).await? {
+            if self.meta.listed_after_delete || self.is_gone(target, planned).await? {
                 return Ok(());
             }
         }
@@ -51,13 +58,18 @@ impl Step<'_> {
 
     /// Waits until a deletion that AWS accepted is over. False if the deletion has to be sent again: the
     /// object is unchanged after a while, or the call was a first move, which is done.
-    async fn is_gone(&self, target: &Target) -> Outcome<bool> {
+    async fn is_gone(&self, target: &Target, planned: &Live) -> Outcome<bool> {
         let asked = Instant::now();
         let mut pace = Pace::new();
         let mut moving = false;
         let mut missed = 0;
         loop {
-            let Some(left) = self.read(target).await? else {
+            // What carries no tags was perhaps not looked at.
+            let left = match self.meta.tagged {
+                true => self.glance(target, planned).await?,
+                false => self.read(target).await?,
+            };
+            let Some(left) = left else {
                 missed += 1;
                 if missed >= self.meta.agreeing_reads {
                     return Ok(true);

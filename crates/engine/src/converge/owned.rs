@@ -9,21 +9,20 @@ use super::{AGAIN, Outcome, SURE, Step, TAG_LAG};
 use crate::event::StepError;
 use crate::model::address::Address;
 use crate::model::live::{Live, Phase};
-use crate::provider::Target;
 
 impl Step<'_> {
-    /// Reads the object that the plan saw, and fails if it is not ours. An object that AWS is deleting may
+    /// Looks at the object that the plan saw, and fails if it is not ours. An object that AWS is deleting may
     /// have lost its tags already; the step only waits for it.
-    pub(super) async fn read_owned(
+    pub(super) async fn owned(
         &self,
-        target: &Target,
+        look: impl AsyncFn() -> Outcome<Option<Live>>,
         planned: &Live,
     ) -> Outcome<Option<Live>> {
         let mut pace = Pace::new();
         let since = Instant::now();
         let mut missed = 0;
         loop {
-            let Some(live) = self.read(target).await? else {
+            let Some(live) = look().await? else {
                 missed += 1;
                 if missed == SURE {
                     return Ok(None);

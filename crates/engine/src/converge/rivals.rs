@@ -11,7 +11,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::try_join;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -60,8 +59,13 @@ impl Step<'_> {
 
     /// Waits until what this step has just made can be seen, and decides whether it stays.
     pub(super) async fn appear_among_rivals(&self, target: &Target) -> Outcome<(Live, Verdict)> {
-        // The list takes longer than the object, as a rule: they are asked for at the same time.
-        let (made, standing) = try_join(self.appear(target), self.standing(target)).await?;
+        let standing = self.standing(target).await?;
+        let own = standing.iter().find(|found| Some(&found.live.id) == target.id.as_ref());
+        // The list may show it later than a read does.
+        let made = match own {
+            Some(found) => found.live.clone(),
+            None => self.appear(target).await?,
+        };
         let verdict = match &made.phase {
             Phase::Ready | Phase::Pending(_) => self.verdict(target, &made, standing).await?,
             Phase::Deleting(_) | Phase::Failed(_) => Verdict::Stays,

@@ -27,7 +27,8 @@ impl Step<'_> {
     ) -> Outcome<Live> {
         let mut looks = 0;
         loop {
-            let Some(live) = self.read_owned(&target, planned).await? else {
+            let look = async || self.read(&target).await;
+            let Some(live) = self.owned(look, planned).await? else {
                 return Err(StepError::Moved(vec!["it no longer exists".to_owned()]));
             };
             let moved: Vec<String> = self

@@ -124,6 +124,12 @@ pub struct Meta {
     /// Whether it can be updated while AWS is still working on it: the update may repair what keeps it
     /// pending.
     pub updatable_while_pending: bool,
+    /// Whether AWS's answer to its creation says everything: it is there and ready, as it was sent, with the
+    /// outputs of `predicted` and no others. Then no read follows a creation of which the answer came.
+    pub told: bool,
+    /// Whether AWS has deleted it once it answers a deletion. Then no read follows, unless another one is to
+    /// take its place.
+    pub gone_at_once: bool,
     /// Whether AWS may list a deleted object for days: the deletion counts as done once AWS accepted it.
     pub listed_after_delete: bool,
     /// How long AWS may take until the object is ready, changed or gone.
@@ -146,7 +152,8 @@ pub struct Meta {
     pub permits: &'static [Permit],
 }
 
-/// How long AWS typically takes, in seconds. These are rough: AWS promises nothing.
+/// How long AWS typically takes, in seconds, and how many calls payctl makes. These are rough: AWS promises
+/// nothing, and calls that are made at the same moment travel together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Typical {
     /// Until a new object is ready.
@@ -160,12 +167,19 @@ pub struct Typical {
     /// Fields, and how long a step takes at least that sets them. One of `META.status_fields` counts
     /// whenever it is wanted, because payctl waits for it.
     pub slow: &'static [(&'static str, u32)],
+    /// How many calls a step makes, as a rule: one that creates, changes, deletes.
+    pub calls: [u32; 3],
 }
 
 impl Typical {
     /// To create, to change, to delete.
     pub const fn seconds(create: u32, change: u32, delete: u32) -> Self {
-        Self { create, change, delete, lingers: 0, slow: &[] }
+        Self { create, change, delete, lingers: 0, slow: &[], calls: [3, 5, 2] }
+    }
+
+    /// The same with the calls that are made to create, to change, to delete.
+    pub const fn calls(self, create: u32, change: u32, delete: u32) -> Self {
+        Self { calls: [create, change, delete], ..self }
     }
 
     /// The same of an object of which something stays after its deletion.
@@ -256,6 +270,8 @@ impl Meta {
             protection_field: None,
             tagged: true,
             updatable_while_pending: false,
+            told: false,
+            gone_at_once: false,
             listed_after_delete: false,
             deadline: Duration::from_secs(600),
             propagation: Duration::from_secs(180),

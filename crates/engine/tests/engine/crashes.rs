@@ -68,8 +68,8 @@ fn create_waits_for_a_predecessor_being_deleted() {
         let cloud = FakeCloud::new(scope(), 1);
         converge(&cloud, &two(), Purpose::Apply).await;
         let wanted = two();
-        // A survey of nine kinds, a look at `top`, and its deletion.
-        let dead = Some(Death { operation: 11, after: true });
+        // A survey of ten kinds, a look at `top`, and its deletion.
+        let dead = Some(Death { operation: 12, after: true });
         cloud.set_faults(Faults { dying: 60, die_at: dead, ..Faults::default() });
         tokio::select! {
             _ = run(&cloud, &wanted, Purpose::Destroy) => panic!("it should die"),

@@ -119,8 +119,8 @@ async fn stalled_services_cost_one_deadline_and_are_named_in_progress() {
     assert!(snapshot.unseen[0].error.message.contains("90 s"), "{:?}", snapshot.unseen);
     assert!(snapshot.contains_key(&Address::new("fake.node", "net")));
     let said = said.into_inner().expect("no panic");
-    assert_eq!((said[0].done, said[0].all), (0, 9));
-    let waits = |looking: &Looking| looking.done == 7 && looking.waiting.contains("two");
+    assert_eq!((said[0].done, said[0].all), (0, 10));
+    let waits = |looking: &Looking| looking.done == 8 && looking.waiting.contains("two");
     assert!(said.iter().any(waits), "{said:?}");
 }
 

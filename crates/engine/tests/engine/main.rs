@@ -8,6 +8,7 @@
     reason = "the modules are the only users of each other, and a failing test names its seed"
 )]
 
+mod answers;
 mod crashes;
 mod fake;
 mod growth;

@@ -72,7 +72,7 @@ pub(crate) fn put(
 
 pub(crate) fn random_blueprint(random: &mut fastrand::Rng, old: Option<&Blueprint>) -> Blueprint {
     let mut new = blueprint();
-    let kinds = ["fake.node", "fake.named", "fake.store", "fake.link", "fake.slot"];
+    let kinds = ["fake.node", "fake.named", "fake.store", "fake.link", "fake.slot", "fake.told"];
     for index in 0..random.usize(1..12) {
         let kind = kinds[random.usize(..kinds.len())];
         let name = format!("r{index}");

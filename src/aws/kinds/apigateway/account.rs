@@ -68,7 +68,7 @@ impl Resource for Account {
         ],
         section: "apis",
         asked: &["role"],
-        typical: Typical::seconds(15, 15, 1),
+        typical: Typical::seconds(15, 15, 1).calls(4, 1, 1),
         pricing: Pricing::Free("AWS charges nothing for the setting."),
         ..Meta::new(
             "apigateway.account",

@@ -38,6 +38,7 @@ impl Resource for ApiKey {
         replace: Replace::CreateFirst,
         can_duplicate: true,
         data: Some("the value of the key"),
+        gone_at_once: true,
         permits: &[
             Permit::look(&["apigateway:GET"], &["apigateway:{region}::/apikeys"]),
             Permit::watch(&["apigateway:GET"], &["apigateway:{region}::/apikeys/*"]),

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::common::{add_tags, delete_execution_logs, incomplete, named, our_apis, remove_tags};
+use super::common::{
+    add_tags, delete_execution_logs, incomplete, named, our_apis, remove_tags, tags,
+};
 use super::definition::{Authorizer, Model, Parts, Route, Validator};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
@@ -114,6 +116,7 @@ impl Resource for RestApi {
             ("BadRequestException", "VPC link"),
             ("BadRequestException", "usage plan"),
         ],
+        gone_at_once: true,
         permits: &[
             quotas::PERMIT,
             Permit::look(
@@ -143,7 +146,7 @@ impl Resource for RestApi {
         section: "apis",
         predicted: &[(Output::Name, "{name}")],
         asked: &["endpoint", "security_policy"],
-        typical: Typical::seconds(10, 15, 30),
+        typical: Typical::seconds(10, 15, 30).calls(35, 40, 3),
         serves: true,
         pricing: Pricing::Free("AWS charges for requests; the stage counts them."),
         types: &["apigateway:restapis"],
@@ -206,6 +209,12 @@ impl Resource for RestApi {
             }
             (Some(_) | None, Some(_) | None) => Ok(None),
         }
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let send = cx.aws.apigateway.get_rest_api().rest_api_id(cx.id()).send();
+        let api = send.await.map_err(op("GetRestApi")).or_gone()?;
+        Ok(api.map(|api| Live { tags: tags(api.tags), ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

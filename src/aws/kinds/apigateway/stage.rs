@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::common::{
     add_tags, delete_execution_log, execution_log, incomplete, our_apis, remove, remove_tags,
-    replace,
+    replace, tags,
 };
 use super::definition::resources;
 use super::rest_api::RestApi;
@@ -152,6 +152,7 @@ impl Resource for Stage {
             ("AccessDeniedException", "KMS key"),
         ],
         check: Some(Asked::of("it answers")),
+        gone_at_once: true,
         permits: &[
             Permit::look(
                 &["apigateway:GET"],
@@ -187,7 +188,7 @@ impl Resource for Stage {
         section: "apis",
         predicted: &[(Output::Name, "{.name}")],
         asked: &["tracing"],
-        typical: Typical::seconds(10, 10, 5),
+        typical: Typical::seconds(10, 10, 5).calls(10, 10, 3),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for each request, for the answers that leave AWS, and for the log of \
@@ -351,6 +352,12 @@ impl Resource for Stage {
             .set_canary_settings(stage.canary_settings)
             .set_tags(stage.tags);
         Ok(Some(to_live(cx.aws, api, stage.build(), &around)))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let (api, name) = split(cx.id());
+        let stage = canary::of_stage(cx.aws, api, name).await?;
+        Ok(stage.map(|stage| Live { tags: tags(stage.tags), ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

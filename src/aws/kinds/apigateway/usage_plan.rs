@@ -61,6 +61,7 @@ impl Resource for UsagePlan {
         replace: Replace::CreateFirst,
         can_duplicate: true,
         deadline: Duration::from_secs(900),
+        gone_at_once: true,
         permits: &[
             quotas::PERMIT,
             Permit::look(
@@ -152,6 +153,12 @@ impl Resource for UsagePlan {
             .set_quota(plan.quota)
             .set_tags(plan.tags);
         Ok(Some(to_live(cx.aws, plan.build(), keys)))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let send = cx.aws.apigateway.get_usage_plan().usage_plan_id(cx.id()).send();
+        let plan = send.await.map_err(op("GetUsagePlan")).or_gone()?;
+        Ok(plan.map(|plan| Live { tags: tags(plan.tags), ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

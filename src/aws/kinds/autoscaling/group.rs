@@ -213,7 +213,7 @@ impl Resource for Group {
         section: "fleets",
         predicted: &[(Output::Id, "{name}"), (Output::Name, "{name}")],
         asked: &["min", "max", "desired"],
-        typical: Typical::seconds(90, 5, 90),
+        typical: Typical::seconds(90, 5, 90).calls(10, 10, 8),
         serves: true,
         felt: &[("template_version", Traffic::NewConnections), ("max", Traffic::NewConnections)],
         pricing: Pricing::Charged(

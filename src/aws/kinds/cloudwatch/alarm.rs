@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::common::{add_tags, remove_tags, tags_of, to_tags};
 pub(crate) use super::metric::{Metric, Operand, Query};
 use super::metric::{metric_of, queries, to_dimensions, to_queries};
+use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -87,6 +88,8 @@ impl Resource for Alarm {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
         check: Some(Asked::of("it is not firing")),
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["cloudwatch:DescribeAlarms"], &["*"]),
             Permit::look(&["cloudwatch:ListTagsForResource"], &["cloudwatch:{here}:alarm:{seen}"]),
@@ -109,7 +112,7 @@ impl Resource for Alarm {
             (Output::Name, "{name}"),
         ],
         asked: &["threshold", "periods"],
-        typical: Typical::seconds(1, 1, 1),
+        typical: Typical::seconds(1, 1, 1).calls(2, 4, 2),
         pricing: Pricing::Charged(
             "AWS charges for each metric that it watches, and three times as much for periods \
              below a minute.",
@@ -232,12 +235,19 @@ impl Resource for Alarm {
         Ok(tags_of(cx.aws, &arn).await?.map(|tags| to_live(alarm, tags)))
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, planned.outputs.get(&Output::Arn).map_or("", String::as_str))
+            .await?
+            .map(|tags| Live { tags, ..planned }))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         // The call would also overwrite one that others created since the survey.
-        let call = cx.aws.cloudwatch.describe_alarms().alarm_names(&self.name);
-        let types = vec![types::AlarmType::CompositeAlarm, types::AlarmType::MetricAlarm];
-        let found = call.set_alarm_types(Some(types)).send().await.map_err(op("DescribeAlarms"))?;
-        if !found.metric_alarms().is_empty() || !found.composite_alarms().is_empty() {
+        let aws = cx.aws.clone();
+        let ask = |names| async move { named(&aws, names).await };
+        let name = self.name.clone();
+        let there = cx.aws.together.ask("cloudwatch:DescribeAlarms", name, ask).await?;
+        if there.contains(&self.name) {
             return Err(taken("PutMetricAlarm", "an alarm"));
         }
         self.put(cx, Some(cx.tags)).await?;
@@ -294,6 +304,17 @@ impl Metric {
             unit: None,
         }
     }
+}
+
+/// Which of these names alarms of any type have.
+async fn named(aws: &Aws, names: Vec<String>) -> Result<BTreeSet<String>, OpError> {
+    let types = vec![types::AlarmType::CompositeAlarm, types::AlarmType::MetricAlarm];
+    let call = aws.cloudwatch.describe_alarms().set_alarm_names(Some(names)).max_records(100);
+    let found = call.set_alarm_types(Some(types)).send().await.map_err(op("DescribeAlarms"))?;
+    let metric = found.metric_alarms.unwrap_or_default().into_iter().map(|one| one.alarm_name);
+    let composite =
+        found.composite_alarms.unwrap_or_default().into_iter().map(|one| one.alarm_name);
+    Ok(metric.chain(composite).flatten().collect())
 }
 
 fn is_candidate(cx: &Survey<'_>, alarm: &MetricAlarm) -> bool {

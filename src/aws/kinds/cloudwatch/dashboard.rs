@@ -48,6 +48,7 @@ impl Resource for Dashboard {
         immutable: &["name"],
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
+        gone_at_once: true,
         permits: &[
             Permit::look(&["cloudwatch:ListDashboards"], &["*"]),
             Permit::look(
@@ -81,7 +82,7 @@ impl Resource for Dashboard {
             (Output::Arn, "arn:{partition}:cloudwatch::{account}:dashboard/{name}"),
             (Output::Name, "{name}"),
         ],
-        typical: Typical::seconds(1, 1, 1),
+        typical: Typical::seconds(1, 1, 1).calls(4, 5, 2),
         pricing: Pricing::Charged("AWS charges for each dashboard."),
         ..Meta::new("cloudwatch.dashboard", "monitoring", "A CloudWatch dashboard.")
     };
@@ -137,6 +138,12 @@ impl Resource for Dashboard {
             Some(tags) => found.live(tags).map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, planned.outputs.get(&Output::Arn).map_or("", String::as_str))
+            .await?
+            .map(|tags| Live { tags, ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -92,6 +92,7 @@ impl Resource for AnomalyMonitor {
         deadline: Duration::from_secs(180),
         read_lag: Duration::from_secs(30),
         transient: &[("ValidationException", "associated with a subscription")],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ce:GetAnomalyMonitors", "ce:ListTagsForResource"], &["*"]),
             Permit::create(&["ce:CreateAnomalyMonitor"], &["*"]),

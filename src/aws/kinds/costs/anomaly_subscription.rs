@@ -97,6 +97,7 @@ impl Resource for AnomalySubscription {
         deadline: Duration::from_secs(180),
         read_lag: Duration::from_secs(30),
         transient: &[("ValidationException", "does not have permission")],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ce:GetAnomalySubscriptions", "ce:ListTagsForResource"], &["*"]),
             Permit::create(&["ce:CreateAnomalySubscription"], &["*"]),

@@ -280,7 +280,7 @@ impl Resource for Table {
         section: "tables",
         predicted: &[(Output::Arn, "{arn}"), (Output::Id, "{name}"), (Output::Name, "{name}")],
         asked: &["partition_key", "billing", "point_in_time_recovery"],
-        typical: Typical::seconds(10, 15, 10),
+        typical: Typical::seconds(10, 15, 10).calls(18, 15, 9),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for requests or for reserved capacity by the hour, for storage, and \
@@ -451,6 +451,19 @@ impl Resource for Table {
         let (tags, live) = try_join!(tags_of(cx.aws, cx.id()), describe(cx.aws, None, cx.id()))?;
         // A table that was just made may be described before its tags can be read.
         Ok(live.map(|live| Live { tags: tags.unwrap_or_default(), ..live }))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let table = async {
+            let send = cx.aws.dynamodb.describe_table().table_name(cx.id()).send();
+            send.await.map_err(op("DescribeTable")).or_gone()
+        };
+        let (tags, table) = try_join!(tags_of(cx.aws, cx.id()), table)?;
+        let Some(table) = table.and_then(|answer| answer.table) else { return Ok(None) };
+        let Self { partition_key, sort_key, .. } = convert::from_description(&table)?;
+        let spec = Self { partition_key, sort_key, ..planned.spec };
+        let phase = convert::phase_of(&table);
+        Ok(Some(Live { tags: tags.unwrap_or_default(), spec, phase, ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -12,6 +12,7 @@ use aws_sdk_ec2::types::{
     Filter, NetworkInterface, NetworkInterfaceStatus, ResourceType, Tag, TagSpecification,
     UnsuccessfulItem,
 };
+use futures::future::BoxFuture;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -72,6 +73,32 @@ pub(super) fn found<S>(cx: &Survey<'_>, lives: Vec<Live<S>>) -> Vec<Found<S>> {
 /// Picks the object that an operation is about.
 pub(super) fn pick<S>(cx: &Cx<'_>, lives: Vec<Live<S>>) -> Option<Live<S>> {
     lives.into_iter().find(|live| live.id == cx.id())
+}
+
+/// A describe call.
+pub(super) type Describe<T> =
+    for<'a> fn(&'a Aws, Vec<Filter>) -> BoxFuture<'a, Result<Vec<T>, OpError>>;
+
+/// Describes the object of this id, in one call with all that are described at the same moment. The answer
+/// holds those as well.
+pub(super) async fn with_others<T: Clone + Send + Sync + 'static>(
+    aws: &Aws,
+    by: &'static str,
+    id: &str,
+    describe: Describe<T>,
+) -> Result<Vec<T>, OpError> {
+    let own = aws.clone();
+    let ask = move |ids: Vec<String>| async move { describe(&own, vec![filter(by, ids)]).await };
+    Ok(aws.together.ask(by, id.to_owned(), ask).await?.to_vec())
+}
+
+/// Reads one object, in one call with all that are read at the same moment.
+pub(super) async fn read<S: Clone + Send + Sync + 'static>(
+    cx: &Cx<'_>,
+    by: &'static str,
+    find: Describe<Live<S>>,
+) -> Result<Option<Live<S>>, OpError> {
+    Ok(pick(cx, with_others(cx.aws, by, cx.id(), find).await?))
 }
 
 /// Tags as read, without those that AWS itself sets.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{Address as AwsAddress, DomainType, Filter, ResourceType};
+use futures::future::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::common;
@@ -42,6 +43,7 @@ impl Resource for ElasticIp {
         deadline: Duration::from_secs(600),
         // A NAT gateway that AWS is still deleting holds the address.
         transient: &[("AuthFailure", "permission to access the specified resource")],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeAccountAttributes", "ec2:DescribeAddresses"], &["*"]),
             Permit::create(&["ec2:AllocateAddress"], &["ec2:{here}:elastic-ip/*"]).made_ours(),
@@ -79,7 +81,7 @@ impl Resource for ElasticIp {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(common::pick(cx, find(cx.aws, vec![common::filter("allocation-id", [cx.id()])]).await?))
+        common::read(cx, "allocation-id", |aws, filters| find(aws, filters).boxed()).await
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -64,6 +64,7 @@ impl Resource for FlowLog {
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(300),
         transient: &[("InvalidParameter", "Unable to assume given IAM role")],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeFlowLogs"], &["*"]),
             Permit::create(&["ec2:CreateFlowLogs"], &["ec2:{here}:vpc-flow-log/*"]).made_ours(),

@@ -75,7 +75,7 @@ impl Resource for GatewayEndpoint {
         names: Some(NameRule::tag("endpoint")),
         section: "network",
         asked: &["service"],
-        typical: Typical::seconds(5, 5, 70),
+        typical: Typical::seconds(5, 5, 70).calls(4, 5, 4),
         serves: true,
         felt: &[("route_tables", Traffic::NewConnections), ("policy", Traffic::NewConnections)],
         pricing: Pricing::Free(

@@ -129,7 +129,7 @@ impl Resource for Instance {
         names: Some(NameRule::tag("instance")),
         section: "network",
         asked: &["instance_type"],
-        typical: Typical::seconds(110, 5, 45),
+        typical: Typical::seconds(110, 5, 45).calls(10, 8, 6),
         serves: true,
         felt: &[
             ("groups", Traffic::NewConnections),

@@ -10,6 +10,7 @@ use aws_sdk_ec2::types::{
     AttachmentStatus, Filter, InternetGateway as AwsGateway, InternetGatewayAttachment,
     ResourceType,
 };
+use futures::future::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::common;
@@ -52,6 +53,7 @@ impl Resource for InternetGateway {
         use_blocks_delete: true,
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(1200),
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeInternetGateways"], &["*"]),
             Permit::create(&["ec2:CreateInternetGateway"], &["ec2:{here}:internet-gateway/*"])
@@ -82,7 +84,7 @@ impl Resource for InternetGateway {
         ],
         names: Some(NameRule::tag("internet-gateway")),
         section: "network",
-        typical: Typical::seconds(3, 3, 3),
+        typical: Typical::seconds(3, 3, 3).calls(5, 4, 3),
         serves: true,
         felt: &[("attached", Traffic::Outage)],
         pricing: Pricing::Free(
@@ -107,10 +109,7 @@ impl Resource for InternetGateway {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(common::pick(
-            cx,
-            find(cx.aws, vec![common::filter("internet-gateway-id", [cx.id()])]).await?,
-        ))
+        common::read(cx, "internet-gateway-id", |aws, filters| find(aws, filters).boxed()).await
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -99,6 +99,7 @@ impl Resource for LaunchTemplate {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(180),
         read_lag: common::SETTLE,
+        gone_at_once: true,
         permits: &[
             Permit::look(
                 &["ec2:DescribeLaunchTemplateVersions", "ec2:DescribeLaunchTemplates"],

@@ -68,7 +68,7 @@ impl Resource for NatGateway {
         ],
         names: Some(NameRule::tag("nat-gateway")),
         section: "network",
-        typical: Typical::seconds(110, 1, 70),
+        typical: Typical::seconds(110, 1, 70).calls(6, 3, 6),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for the gateway by the hour, and for all data through it.",

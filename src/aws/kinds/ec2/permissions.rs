@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
 use serde::{Deserialize, Serialize};
 
 use super::common;
-use super::security_group::list;
+use super::security_group::with_others;
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use payctl_engine::model::error::OpError;
@@ -70,7 +70,7 @@ pub(super) fn rules_of(group: &SecurityGroup) -> BTreeSet<Rule> {
 /// Gives a group exactly these rules. It adds missing rules first, so that it never interrupts
 /// allowed traffic.
 pub(super) async fn sync(aws: &Aws, group: &str, want: &BTreeSet<Rule>) -> Result<(), OpError> {
-    let found = list(aws, vec![common::filter("group-id", [group])]).await?;
+    let found = with_others(aws, group).await?;
     let found = found.iter().filter(|found| found.group_id.as_deref() == Some(group));
     let have: BTreeSet<Rule> = found.flat_map(rules_of).collect();
     for direction in [Direction::Ingress, Direction::Egress] {

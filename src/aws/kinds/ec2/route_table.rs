@@ -13,7 +13,7 @@ use aws_sdk_ec2::types::{
     Filter, ResourceType, RouteTable as AwsTable, RouteTableAssociation,
     RouteTableAssociationStateCode,
 };
-use futures::future::try_join_all;
+use futures::future::{FutureExt as _, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::common;
@@ -83,6 +83,7 @@ impl Resource for RouteTable {
             // The route was deleted after it was read; the next read shows that.
             ("InvalidParameterValue", "There is no route defined"),
         ],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeRouteTables"], &["*"]),
             Permit::create(&["ec2:CreateRouteTable"], &["ec2:{here}:route-table/*"]).made_ours(),
@@ -122,7 +123,7 @@ impl Resource for RouteTable {
         names: Some(NameRule::tag("route-table")),
         section: "network",
         asked: &["routes"],
-        typical: Typical::seconds(3, 3, 3),
+        typical: Typical::seconds(3, 3, 3).calls(8, 8, 5),
         serves: true,
         felt: &[("routes", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges nothing for routes."),
@@ -166,7 +167,8 @@ impl Resource for RouteTable {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let tables = list(cx.aws, vec![common::filter("route-table-id", [cx.id()])]).await?;
+        let list: common::Describe<AwsTable> = |aws, filters| list(aws, filters).boxed();
+        let tables = common::with_others(cx.aws, "route-table-id", cx.id(), list).await?;
         Ok(common::pick(cx, tables.into_iter().map(to_live).collect()))
     }
 

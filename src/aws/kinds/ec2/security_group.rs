@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, SecurityGroup as AwsGroup};
+use futures::future::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::common;
@@ -48,6 +49,7 @@ impl Resource for SecurityGroup {
         use_blocks_delete: true,
         read_lag: common::SETTLE,
         deadline: common::INTERFACES,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),
             Permit::create(&["ec2:CreateSecurityGroup"], &["ec2:{here}:security-group/*"])
@@ -73,7 +75,7 @@ impl Resource for SecurityGroup {
         section: "security_groups",
         predicted: &[(Output::Name, "{name}")],
         asked: &["description"],
-        typical: Typical::seconds(3, 1, 5),
+        typical: Typical::seconds(3, 1, 5).calls(2, 2, 2),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for security groups."),
         types: &["ec2:security-group"],
@@ -98,7 +100,7 @@ impl Resource for SecurityGroup {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let groups = list(cx.aws, vec![common::filter("group-id", [cx.id()])]).await?;
+        let groups = with_others(cx.aws, cx.id()).await?;
         Ok(common::pick(cx, groups.into_iter().map(to_live).collect()))
     }
 
@@ -144,8 +146,14 @@ pub(super) async fn ours(cx: &Survey<'_>) -> Result<Arc<Vec<AwsGroup>>, OpError>
     cx.once("ec2:DescribeSecurityGroups", list(cx.aws, common::ours(cx.aws))).await
 }
 
-/// The groups that match; also for the kind of their rules.
-pub(super) async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup>, OpError> {
+/// A group, and those that are read at the same moment; also for the kind of their rules.
+pub(super) async fn with_others(aws: &Aws, id: &str) -> Result<Vec<AwsGroup>, OpError> {
+    let list: common::Describe<AwsGroup> = |aws, filters| list(aws, filters).boxed();
+    common::with_others(aws, "group-id", id, list).await
+}
+
+/// The groups that match.
+async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup>, OpError> {
     let call = aws.ec2.describe_security_groups().set_filters(Some(filters)).max_results(1000);
     let pages = call.into_paginator().items().send();
     pages.try_collect().await.map_err(op("DescribeSecurityGroups"))

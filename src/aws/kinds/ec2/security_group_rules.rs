@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::common;
 pub(crate) use super::permissions::{Direction, Peer, Rule};
 use super::permissions::{rules_of, sync};
-use super::security_group::{self, list as groups, ours};
+use super::security_group::{self, ours};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
@@ -57,6 +57,7 @@ impl Resource for Rules {
         tagged: false,
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(300),
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeSecurityGroups"], &["*"]),
             Permit::set(
@@ -80,7 +81,7 @@ impl Resource for Rules {
         names: Some(NameRule::tag("security-group-rules")),
         section: "security_groups",
         asked: &["rules"],
-        typical: Typical::seconds(2, 2, 2),
+        typical: Typical::seconds(2, 2, 2).calls(4, 5, 3),
         serves: true,
         felt: &[("rules", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges nothing for rules."),
@@ -143,9 +144,14 @@ impl Resource for Rules {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
-        let found = groups(cx.aws, vec![common::filter("group-id", [id])]).await?;
+        let found = security_group::with_others(cx.aws, id).await?;
         let group = found.into_iter().find(|group| group.group_id.as_deref() == Some(id));
         Ok(group.as_ref().and_then(to_live))
+    }
+
+    /// It goes with its parent, and its id names it.
+    async fn glance(_: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(Some(planned))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

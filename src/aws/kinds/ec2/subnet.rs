@@ -8,6 +8,7 @@
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, ResourceType, Subnet as AwsSubnet, SubnetState,
 };
+use futures::future::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::common;
@@ -56,6 +57,7 @@ impl Resource for Subnet {
         use_blocks_delete: true,
         read_lag: common::SETTLE,
         deadline: common::INTERFACES,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ec2:DescribeSubnets"], &["*"]),
             Permit::create(&["ec2:CreateSubnet"], &["ec2:{here}:subnet/*"]).made_ours(),
@@ -74,7 +76,7 @@ impl Resource for Subnet {
         names: Some(NameRule::tag("subnet")),
         section: "network",
         asked: &["cidr", "zone", "public_addresses"],
-        typical: Typical::seconds(3, 2, 5),
+        typical: Typical::seconds(3, 2, 5).calls(2, 3, 2),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for subnets."),
         types: &["ec2:subnet"],
@@ -103,7 +105,7 @@ impl Resource for Subnet {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        Ok(common::pick(cx, find(cx.aws, vec![common::filter("subnet-id", [cx.id()])]).await?))
+        common::read(cx, "subnet-id", |aws, filters| find(aws, filters).boxed()).await
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

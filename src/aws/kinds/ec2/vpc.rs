@@ -12,7 +12,7 @@ use aws_sdk_ec2::types::{
     AttributeBooleanValue, Filter, ResourceType, SecurityGroup, Vpc as AwsVpc, VpcAttributeName,
     VpcState,
 };
-use futures::future::try_join_all;
+use futures::future::{FutureExt as _, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::common;
@@ -64,6 +64,7 @@ impl Resource for Vpc {
         use_blocks_delete: true,
         read_lag: common::SETTLE,
         deadline: Duration::from_secs(600),
+        gone_at_once: true,
         permits: &[
             quotas::PERMIT,
             Permit::look(&["ec2:DescribeSecurityGroups", "ec2:DescribeVpcs"], &["*"]),
@@ -90,7 +91,7 @@ impl Resource for Vpc {
         names: Some(NameRule::tag("vpc")),
         section: "network",
         asked: &["cidr"],
-        typical: Typical::seconds(4, 3, 3),
+        typical: Typical::seconds(4, 3, 3).calls(15, 8, 2),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for a VPC."),
         types: &["ec2:vpc"],
@@ -120,6 +121,18 @@ impl Resource for Vpc {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         Ok(common::pick(cx, find(cx.aws, vec![common::filter("vpc-id", [cx.id()])]).await?))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let list: common::Describe<AwsVpc> = |aws, filters| list(aws, filters).boxed();
+        let found = common::with_others(cx.aws, "vpc-id", cx.id(), list).await?;
+        let own = found.into_iter().find(|vpc| vpc.vpc_id.as_deref() == Some(cx.id()));
+        Ok(own.map(|vpc| Live {
+            spec: Self { cidr: vpc.cidr_block.unwrap_or_default(), ..planned.spec },
+            tags: common::tags(vpc.tags),
+            phase: phase_of(vpc.state.as_ref(), true),
+            ..planned
+        }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -175,11 +188,13 @@ impl Resource for Vpc {
     }
 }
 
-async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, OpError> {
+async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsVpc>, OpError> {
     let call = aws.ec2.describe_vpcs().set_filters(Some(filters)).max_results(1000);
-    let pages = call.into_paginator().items().send();
-    let vpcs: Vec<AwsVpc> = pages.try_collect().await.map_err(op("DescribeVpcs"))?;
-    let lives = vpcs.into_iter().map(|vpc| describe(aws, vpc));
+    call.into_paginator().items().send().try_collect().await.map_err(op("DescribeVpcs"))
+}
+
+async fn find(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<Live<Vpc>>, OpError> {
+    let lives = list(aws, filters).await?.into_iter().map(|vpc| describe(aws, vpc));
     Ok(try_join_all(lives).await?.into_iter().flatten().collect())
 }
 

@@ -112,7 +112,7 @@ impl Resource for Cluster {
         section: "clusters",
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         asked: &["insights", "capacity_providers"],
-        typical: Typical::seconds(10, 5, 10),
+        typical: Typical::seconds(10, 5, 10).calls(4, 4, 6),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for the metrics of Container Insights; the services bear the tasks.",

@@ -239,7 +239,7 @@ impl Resource for Service {
         ],
         part_of: &["cluster"],
         asked: &["desired", "public_ip"],
-        typical: Typical::seconds(5, 5, 60).slow(&[("stable", 120)]),
+        typical: Typical::seconds(5, 5, 60).calls(4, 5, 6).slow(&[("stable", 120)]),
         serves: true,
         felt: &[("subnets", Traffic::NewConnections), ("security_groups", Traffic::NewConnections)],
         pricing: Pricing::Charged(

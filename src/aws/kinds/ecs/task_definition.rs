@@ -205,7 +205,7 @@ impl Resource for TaskDefinition {
         section: "services",
         predicted: &[(Output::Name, "{name}")],
         asked: &["cpu", "memory"],
-        typical: Typical::seconds(1, 1, 1),
+        typical: Typical::seconds(1, 1, 1).calls(4, 4, 5),
         pricing: Pricing::Free("AWS charges for tasks; the service counts them."),
         types: &["ecs:task-definition"],
         ..Meta::new("ecs.task_definition", "ecs", "A Fargate task definition with its containers.")

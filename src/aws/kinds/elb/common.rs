@@ -101,7 +101,11 @@ pub(super) async fn tags_of_all(
 
 /// The tags of one object; `None` if it is gone.
 pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {
-    Ok(tags_by_arn(aws, &[arn.to_owned()]).await?.remove(arn))
+    let own = aws.clone();
+    let ask = |arns: Vec<String>| async move { tags_by_arn(&own, &arns).await };
+    let question = "elasticloadbalancing:DescribeTags";
+    let found = aws.together.ask(question, arn.to_owned(), ask).await?;
+    Ok(found.get(arn).cloned())
 }
 
 /// Tags for a create call.

@@ -170,6 +170,7 @@ impl Resource for Listener {
             // The target group moves here from another load balancer, which still uses it.
             ("TargetGroupAssociationLimit", "more than one load balancer"),
         ],
+        gone_at_once: true,
         permits: &[
             Permit::look(
                 &[
@@ -304,6 +305,10 @@ impl Resource for Listener {
         let (one, tags) = futures::try_join!(described, common::tags_of(aws, arn))?;
         let Some((one, tags)) = one.zip(tags) else { return Ok(None) };
         Ok(others_of(aws, &one).await?.map(|others| to_live(one, others, tags)))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(common::tags_of(cx.aws, cx.id()).await?.map(|tags| Live { tags, ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

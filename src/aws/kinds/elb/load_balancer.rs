@@ -156,7 +156,7 @@ impl Resource for LoadBalancer {
         section: "load_balancers",
         predicted: &[(Output::Name, "{name}")],
         asked: &["type", "scheme", "deletion_protection"],
-        typical: Typical::seconds(130, 5, 20).lingering(60),
+        typical: Typical::seconds(130, 5, 20).calls(8, 8, 8).lingering(60),
         serves: true,
         felt: &[("groups", Traffic::NewConnections), ("subnets", Traffic::NewConnections)],
         pricing: Pricing::Charged(

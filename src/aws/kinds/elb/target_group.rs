@@ -125,6 +125,7 @@ impl Resource for TargetGroup {
         deadline: Duration::from_secs(300),
         read_lag: Duration::from_secs(60),
         check: Some(Asked::at_aws("its targets are healthy", "targets")),
+        gone_at_once: true,
         permits: &[
             Permit::look(
                 &[
@@ -160,7 +161,7 @@ impl Resource for TargetGroup {
         section: "target_groups",
         predicted: &[(Output::Name, "{name}")],
         asked: &["port", "protocol", "target_type"],
-        typical: Typical::seconds(2, 2, 5),
+        typical: Typical::seconds(2, 2, 5).calls(5, 5, 2),
         serves: true,
         felt: &[("stickiness", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges for the load balancer."),
@@ -255,6 +256,10 @@ impl Resource for TargetGroup {
             .zip(attributes)
             .zip(tags)
             .map(|((one, attributes), tags)| to_live(one, &attributes, tags)))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(common::tags_of(cx.aws, cx.id()).await?.map(|tags| Live { tags, ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -114,6 +114,8 @@ impl Resource for Rule {
             ("ValidationException", "cannot be assumed by principal"),
             ("ValidationException", "since it has targets"),
         ],
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["events:ListRules"], &["*"]),
             Permit::look(
@@ -144,7 +146,7 @@ impl Resource for Rule {
         section: "events",
         predicted: &[(Output::Arn, "{arn}"), (Output::Id, "{arn}"), (Output::Name, "{name}")],
         asked: &["schedule", "enabled"],
-        typical: Typical::seconds(2, 2, 2),
+        typical: Typical::seconds(2, 2, 2).calls(3, 8, 4),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
         pricing: Pricing::Charged(
@@ -275,12 +277,18 @@ impl Resource for Rule {
         Ok(Some(to_live(&rule, &targets, tags)))
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, cx.id()).await?.map(|tags| Live { tags, ..planned }))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         if describe(cx.aws, &self.name).await?.is_some() {
             return Err(taken("PutRule", "a rule"));
         }
         let tags = cx.tags.iter().map(to_tag).collect();
-        self.put(cx.aws, Some(tags)).await
+        let arn = self.put(cx.aws, Some(tags)).await?;
+        self.put_targets(cx.aws, &BTreeMap::new()).await?;
+        Ok(arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
@@ -291,19 +299,7 @@ impl Resource for Rule {
         // A rule has at most five targets, so payctl removes old ones first.
         let gone = live.spec.targets.keys().filter(|id| !self.targets.contains_key(*id));
         remove(cx.aws, &self.name, gone.cloned().collect()).await?;
-        let differs =
-            |(id, target): &(&String, &Target)| live.spec.targets.get(*id) != Some(target);
-        let new = self.targets.iter().filter(differs).map(|(id, target)| target.to_aws(id));
-        let new: Vec<AwsTarget> = new.collect();
-        if new.is_empty() {
-            return Ok(());
-        }
-        let call = cx.aws.eventbridge.put_targets().rule(&self.name).set_targets(Some(new));
-        let answer = call.send().await.map_err(op("PutTargets"))?;
-        let failed = answer.failed_entries.unwrap_or_default().into_iter().next();
-        failed.map_or(Ok(()), |entry| {
-            Err(of_one("PutTargets", entry.target_id, entry.error_code, entry.error_message))
-        })
+        self.put_targets(cx.aws, &live.spec.targets).await
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
@@ -427,6 +423,22 @@ fn to_live(rule: &Listed, targets: &[AwsTarget], tags: Tags) -> Live<Rule> {
 }
 
 impl Rule {
+    /// Adds or replaces the targets that differ.
+    async fn put_targets(&self, aws: &Aws, now: &BTreeMap<String, Target>) -> Result<(), OpError> {
+        let differs = |(id, target): &(&String, &Target)| now.get(*id) != Some(target);
+        let new = self.targets.iter().filter(differs).map(|(id, target)| target.to_aws(id));
+        let new: Vec<AwsTarget> = new.collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let call = aws.eventbridge.put_targets().rule(&self.name).set_targets(Some(new));
+        let answer = call.send().await.map_err(op("PutTargets"))?;
+        let failed = answer.failed_entries.unwrap_or_default().into_iter().next();
+        failed.map_or(Ok(()), |entry| {
+            Err(of_one("PutTargets", entry.target_id, entry.error_code, entry.error_message))
+        })
+    }
+
     /// Makes or replaces the rule, without its targets; the ARN.
     async fn put(&self, aws: &Aws, tags: Option<Vec<Tag>>) -> Result<String, OpError> {
         let state = if self.enabled { RuleState::Enabled } else { RuleState::Disabled };

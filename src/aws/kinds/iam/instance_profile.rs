@@ -49,6 +49,8 @@ impl Resource for InstanceProfile {
             // The role that it had, or the one that it was just given, is not seen yet.
             ("LimitExceeded", "InstanceSessionsPerInstanceProfile"),
         ],
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["iam:ListInstanceProfiles"], &["*"]),
             Permit::look(&["iam:GetInstanceProfile"], &["iam::{account}:instance-profile/{seen}"]),
@@ -85,7 +87,7 @@ impl Resource for InstanceProfile {
         section: "roles",
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         new_identity: true,
-        typical: Typical::seconds(10, 5, 3),
+        typical: Typical::seconds(10, 5, 3).calls(2, 4, 4),
         serves: true,
         felt: &[("role", Traffic::NewConnections)],
         pricing: Pricing::Free("AWS charges nothing for IAM."),
@@ -136,6 +138,9 @@ impl Resource for InstanceProfile {
             .send()
             .await
             .map_err(op("CreateInstanceProfile"))?;
+        if !self.role.known().is_empty() {
+            self.add_role(cx.aws).await?;
+        }
         Ok(self.name.clone())
     }
 
@@ -147,12 +152,7 @@ impl Resource for InstanceProfile {
         if !old.is_empty() {
             remove_from(cx.aws, &live.id, old).await?;
         }
-        if !new.is_empty() {
-            let call = cx.aws.iam.add_role_to_instance_profile().instance_profile_name(&live.id);
-            let send = call.role_name(new).send();
-            send.await.map_err(op("AddRoleToInstanceProfile"))?;
-        }
-        Ok(())
+        if new.is_empty() { Ok(()) } else { self.add_role(cx.aws).await }
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
@@ -183,6 +183,14 @@ impl Resource for InstanceProfile {
         }
         let send = cx.aws.iam.delete_instance_profile().instance_profile_name(&live.id).send();
         send.await.map_err(op("DeleteInstanceProfile")).or_gone().map(drop)
+    }
+}
+
+impl InstanceProfile {
+    async fn add_role(&self, aws: &Aws) -> Result<(), OpError> {
+        let call = aws.iam.add_role_to_instance_profile().instance_profile_name(&self.name);
+        let send = call.role_name(self.role.known()).send();
+        send.await.map_err(op("AddRoleToInstanceProfile")).map(drop)
     }
 }
 

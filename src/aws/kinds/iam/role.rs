@@ -31,7 +31,7 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::size::{SizeLimit, characters_of_all};
 use payctl_engine::model::text::{Output, Text, each_ref};
 use payctl_money::load::{Driver, Passed};
-use read::{describe, inline_names, managed, one_by_one, profiles};
+use read::{describe, get, inline_names, managed, one_by_one, profiles};
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ impl Resource for Role {
         read_lag: Duration::from_secs(30),
         // A role or user that was made a moment ago. A service's name that is wrong stays wrong.
         transient: &[("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\"")],
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["iam:GetAccountAuthorizationDetails", "iam:ListRoles"], &["*"]),
             Permit::look(
@@ -157,7 +159,7 @@ impl Resource for Role {
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         new_identity: true,
         asked: &["managed", "max_session"],
-        typical: Typical::seconds(10, 2, 2),
+        typical: Typical::seconds(10, 2, 2).calls(3, 6, 4),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for IAM."),
         ..Meta::new("iam.role", "iam", "An IAM role with its inline and managed policies.")
@@ -240,6 +242,15 @@ impl Resource for Role {
         describe(cx.aws, cx.id()).await
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let role = get(cx.aws, cx.id()).await.or_gone()?.flatten();
+        Ok(role.map(|role| Live {
+            tags: from_tags(role.tags.as_deref().unwrap_or_default()),
+            spec: Self { path: role.path, ..planned.spec },
+            ..planned
+        }))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         cx.aws
             .iam
@@ -254,13 +265,15 @@ impl Resource for Role {
             .send()
             .await
             .map_err(op("CreateRole"))?;
+        let bare = Self { inline: BTreeMap::new(), managed: BTreeSet::new(), ..self.clone() };
+        self.add_policies(cx.aws, &bare).await?;
         Ok(self.name.clone())
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         self.update_role(cx.aws, live).await?;
         // Additions come first, so that no permission is missing in between.
-        self.add_policies(cx.aws, live).await?;
+        self.add_policies(cx.aws, &live.spec).await?;
         self.remove_policies(cx.aws, live).await
     }
 
@@ -276,15 +289,17 @@ impl Resource for Role {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (aws, role) = (cx.aws, live.id.as_str());
+        // As a rule it has what the plan saw.
+        strip(aws, role, &[], &live.spec.managed, live.spec.inline.keys()).await?;
+        let send = aws.iam.delete_role().role_name(role).send();
+        match send.await.map_err(op("DeleteRole")).or_gone() {
+            Err(refused) if refused.class == ErrorClass::Busy => {}
+            done => return done.map(drop),
+        }
         // The current attachments count, not those of the plan.
         let now = try_join3(profiles(aws, role), managed(aws, role), inline_names(aws, role));
         let Some((profiles, managed, inline)) = now.await.or_gone()? else { return Ok(()) };
-        try_join3(
-            try_join_all(profiles.iter().map(|profile| remove_from(aws, profile, role))),
-            try_join_all(managed.iter().map(|arn| detach(aws, role, arn.known()))),
-            try_join_all(inline.iter().map(|name| delete_inline(aws, role, name))),
-        )
-        .await?;
+        strip(aws, role, &profiles, &managed, &inline).await?;
         let send = aws.iam.delete_role().role_name(role).send();
         send.await.map_err(op("DeleteRole")).or_gone().map(drop)
     }
@@ -331,21 +346,21 @@ impl Role {
         }
     }
 
-    async fn add_policies(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
-        let old = &live.spec.inline;
+    async fn add_policies(&self, aws: &Aws, now: &Self) -> Result<(), OpError> {
+        let old = &now.inline;
         let new = self.inline.iter().filter(|(name, policy)| old.get(*name) != Some(*policy));
         let put = new.map(|(name, policy)| async move {
             aws.iam
                 .put_role_policy()
-                .role_name(&live.id)
+                .role_name(&self.name)
                 .policy_name(name)
                 .policy_document(policy.to_json())
                 .send()
                 .await
                 .map_err(op("PutRolePolicy"))
         });
-        let attach = self.managed.difference(&live.spec.managed).map(|arn| async move {
-            let call = aws.iam.attach_role_policy().role_name(&live.id).policy_arn(arn.known());
+        let attach = self.managed.difference(&now.managed).map(|arn| async move {
+            let call = aws.iam.attach_role_policy().role_name(&self.name).policy_arn(arn.known());
             let attached = call.send().await.map_err(op("AttachRolePolicy"));
             attached.map_err(|error| known_to_aws(error, arn.known()))
         });
@@ -371,6 +386,23 @@ fn known_to_aws(error: OpError, policy: &str) -> OpError {
         && policy.contains(":iam::aws:policy/")
         && error.message.contains(policy);
     if is_final { OpError { class: ErrorClass::Invalid, ..error } } else { error }
+}
+
+/// Takes a role out of profiles, and its policies off it.
+async fn strip(
+    aws: &Aws,
+    role: &str,
+    profiles: &[String],
+    managed: &BTreeSet<Text>,
+    inline: impl IntoIterator<Item = &String>,
+) -> Result<(), OpError> {
+    try_join3(
+        try_join_all(profiles.iter().map(|profile| remove_from(aws, profile, role))),
+        try_join_all(managed.iter().map(|arn| detach(aws, role, arn.known()))),
+        try_join_all(inline.into_iter().map(|name| delete_inline(aws, role, name))),
+    )
+    .await
+    .map(drop)
 }
 
 async fn detach(aws: &Aws, role: &str, arn: &str) -> Result<(), OpError> {

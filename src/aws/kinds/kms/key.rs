@@ -114,6 +114,7 @@ impl Resource for Key {
             ("AccessDeniedException", "to perform: kms:UpdateAlias"),
             ("AccessDeniedException", "to perform: kms:UpdateKeyDescription"),
         ],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["kms:ListAliases", "kms:ListKeys"], &["*"]),
             Permit::look(
@@ -166,7 +167,7 @@ impl Resource for Key {
         section: "keys",
         predicted: &[(Output::Name, "{.alias}")],
         asked: &["rotation", "recovery_days"],
-        typical: Typical::seconds(5, 2, 2),
+        typical: Typical::seconds(5, 2, 2).calls(12, 10, 4),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
         pricing: Pricing::Charged(
@@ -277,6 +278,13 @@ impl Resource for Key {
             return Ok(None);
         }
         Ok(Some(facts.into_live(pick(&aliases, |alias| alias == cx.name), tags)))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        let tags = tags_of(cx.aws, cx.id()).await.or_gone()?;
+        // A released key belongs to the user.
+        let own = tags.filter(|tags| cx.aws.scope.owned(tags).is_some());
+        Ok(own.map(|tags| Live { tags, ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -154,6 +154,7 @@ impl Resource for Alias {
             ("InvalidParameterValueException", "Alias with weights"),
         ],
         arn: Some("lambda:{here}:function:{name}"),
+        gone_at_once: true,
         permits: &[
             Permit::look(&["lambda:ListFunctions"], &["*"]),
             Permit::look(
@@ -203,7 +204,7 @@ impl Resource for Alias {
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         part_of: &["function"],
         asked: &["provisioned"],
-        typical: Typical::seconds(3, 3, 1),
+        typical: Typical::seconds(3, 3, 1).calls(8, 8, 8),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for provisioned concurrency by the second; the function bears the \
@@ -280,6 +281,11 @@ impl Resource for Alias {
             Some(found) => describe(cx.aws, function, listed(found)).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// It goes with its parent, and its id names it.
+    async fn glance(_: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(Some(planned))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

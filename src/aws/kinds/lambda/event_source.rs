@@ -95,7 +95,7 @@ impl Resource for EventSource {
         section: "functions",
         part_of: &["function", "source"],
         asked: &["batch_size", "enabled"],
-        typical: Typical::seconds(10, 10, 10),
+        typical: Typical::seconds(10, 10, 10).calls(3, 4, 6),
         serves: true,
         felt: &[("enabled", Traffic::Outage)],
         pricing: Pricing::Free("AWS charges nothing for the mapping; the queue bears the polls."),

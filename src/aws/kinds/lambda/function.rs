@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_sdk_ec2::types::SecurityGroup;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, DeadLetterConfig, Environment, EphemeralStorage, FunctionCode,
@@ -188,7 +189,10 @@ impl Resource for Function {
         section: "functions",
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         asked: &["runtime", "memory", "timeout"],
-        typical: Typical::seconds(20, 15, 5).lingering(1200).slow(&[("network", 75)]),
+        typical: Typical::seconds(20, 15, 5)
+            .calls(2, 5, 7)
+            .lingering(1200)
+            .slow(&[("network", 75)]),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for requests, for memory by the millisecond, and for disk beyond 512 \
@@ -389,15 +393,10 @@ impl Resource for Function {
     }
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        if live.spec.network.is_some() {
-            // A version keeps the interfaces of its groups in use, and does not move with the
-            // function.
-            for (number, _) in common::versions(cx.aws, &live.id).await? {
-                common::delete_version(cx.aws, &live.id, number).await?;
-            }
-            if leave_groups(cx.aws, &live.id).await? {
-                return Ok(());
-            }
+        if live.spec.network.is_some() && leave_groups(cx.aws, &live.id).await? {
+            let message = "it leaves its security groups first";
+            let class = ErrorClass::Busy;
+            return Err(OpError::new("DeleteFunction", class, "LeavesGroups", message));
         }
         let send = cx.aws.lambda.delete_function().function_name(&live.id).send();
         send.await.map_err(op("DeleteFunction")).or_gone().map(drop)
@@ -489,23 +488,40 @@ fn signed(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
+/// The default security groups of VPCs.
+async fn default_groups(aws: &Aws, vpcs: Vec<String>) -> Result<Vec<SecurityGroup>, OpError> {
+    let filters =
+        vec![ec2::common::filter("vpc-id", vpcs), ec2::common::filter("group-name", ["default"])];
+    let call = aws.ec2.describe_security_groups().set_filters(Some(filters));
+    let answer = call.send().await.map_err(op("DescribeSecurityGroups"))?;
+    Ok(answer.security_groups.unwrap_or_default())
+}
+
 /// Moves a function to the default group of its VPC, so that its interfaces do not block our
 /// groups. Returns whether the move is in progress; a function that cannot move is deleted in
 /// place.
 async fn leave_groups(aws: &Aws, name: &str) -> Result<bool, OpError> {
     let answer = common::function(aws, name).await?;
     let now = answer.and_then(|answer| answer.configuration).filter(convert::can_move);
-    let Some(place) = now.and_then(|now| now.vpc_config) else { return Ok(false) };
+    let Some(now) = now else { return Ok(false) };
+    if now.last_update_status == Some(LastUpdateStatus::InProgress) {
+        return Ok(true);
+    }
+    let Some(place) = now.vpc_config else { return Ok(false) };
     let vpc = place.vpc_id.unwrap_or_default();
-    let filters =
-        vec![ec2::common::filter("vpc-id", [vpc]), ec2::common::filter("group-name", ["default"])];
-    let call = aws.ec2.describe_security_groups().set_filters(Some(filters));
-    let groups = call.send().await.map_err(op("DescribeSecurityGroups"))?.security_groups;
-    let default = groups.unwrap_or_default().into_iter().find_map(|group| group.group_id);
+    let all = aws.clone();
+    let ask = |vpcs| async move { default_groups(&all, vpcs).await };
+    let groups = aws.together.ask("default security groups", vpc.clone(), ask).await?;
+    let mut own = groups.iter().filter(|group| group.vpc_id() == Some(vpc.as_str()));
+    let default = own.find_map(|group| group.group_id.clone());
     let held = place.security_group_ids.unwrap_or_default();
     let Some(default) = default.filter(|default| held != [default.clone()]) else {
         return Ok(false);
     };
+    // A version keeps the interfaces of its groups in use, and does not move with the function.
+    for (number, _) in common::versions(aws, name).await? {
+        common::delete_version(aws, name, number).await?;
+    }
     let vpc = VpcConfig::builder().set_subnet_ids(place.subnet_ids).security_group_ids(default);
     let call = aws.lambda.update_function_configuration().function_name(name);
     let send = call.vpc_config(vpc.build()).send();

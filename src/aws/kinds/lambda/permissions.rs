@@ -67,6 +67,8 @@ impl Resource for Permissions {
         immutable: &["function"],
         tagged: false,
         deadline: Duration::from_secs(300),
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["lambda:ListFunctions"], &["*"]),
             Permit::look(
@@ -96,7 +98,7 @@ impl Resource for Permissions {
         section: "functions",
         part_of: &["function"],
         asked: &["callers"],
-        typical: Typical::seconds(2, 2, 2),
+        typical: Typical::seconds(2, 2, 2).calls(1, 4, 1),
         serves: true,
         pricing: Pricing::Free("AWS charges nothing for permissions."),
         ..Meta::new(
@@ -170,9 +172,14 @@ impl Resource for Permissions {
         find(cx.aws, cx.id()).await
     }
 
+    /// It goes with its parent, and its id names it.
+    async fn glance(_: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(Some(planned))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let name = common::qualified_in(self.function.known());
-        if let Some((id, permission)) = self.callers.first_key_value() {
+        for (id, permission) in &self.callers {
             permission.add(cx.aws, name, id).await?;
         }
         Ok(name.to_owned())

@@ -64,6 +64,8 @@ impl Resource for LogGroup {
             ("InvalidParameterException", "KMS key"),
             ("AccessDeniedException", "KMS key"),
         ],
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["logs:DescribeLogGroups"], &["*"]),
             Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
@@ -98,7 +100,7 @@ impl Resource for LogGroup {
         section: "log_groups",
         predicted: &[(Output::Arn, "{arn}"), (Output::Name, "{name}")],
         asked: &["retention_days"],
-        typical: Typical::seconds(1, 1, 1),
+        typical: Typical::seconds(1, 1, 1).calls(2, 5, 2),
         pricing: Pricing::Charged(
             "AWS charges for what is written into it, and for what it keeps.",
         ),
@@ -178,6 +180,12 @@ impl Resource for LogGroup {
         }
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, planned.outputs.get(&Output::Arn).map_or("", String::as_str))
+            .await?
+            .map(|tags| Live { tags, ..planned }))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         cx.aws
             .cloudwatchlogs
@@ -188,6 +196,9 @@ impl Resource for LogGroup {
             .send()
             .await
             .map_err(op("CreateLogGroup"))?;
+        if self.retention_days.is_some() {
+            self.put_retention(cx.aws, &self.name).await?;
+        }
         Ok(self.name.clone())
     }
 

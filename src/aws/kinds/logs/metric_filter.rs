@@ -63,6 +63,8 @@ impl Resource for Filter {
         replace: Replace::DeleteFirst,
         tagged: false,
         deadline: Duration::from_secs(120),
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["logs:DescribeMetricFilters"], &["*"]),
             Permit::look(&["logs:ListTagsForResource"], &["logs:{here}:log-group:{seen}"]),
@@ -82,7 +84,7 @@ impl Resource for Filter {
         predicted: &[(Output::Name, "{name}")],
         part_of: &["log_group"],
         asked: &["metric"],
-        typical: Typical::seconds(1, 1, 1),
+        typical: Typical::seconds(1, 1, 1).calls(1, 3, 1),
         pricing: Pricing::Charged("AWS charges for the metric that it writes."),
         ..Meta::new(
             "logs.metric_filter",
@@ -154,6 +156,11 @@ impl Resource for Filter {
         let (group, name) = cx.id().split_once(':').unwrap_or_default();
         let filters = list(cx.aws, Some((group, name))).await?;
         Ok(filters.into_iter().find(|filter| name_of(filter) == name).map(to_live))
+    }
+
+    /// It goes with its parent, and its id names it.
+    async fn glance(_: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(Some(planned))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -263,7 +263,7 @@ impl Resource for Cluster {
             (Output::Id, "{name}"),
         ],
         asked: &["engine_version", "backup_days", "deletion_protection"],
-        typical: Typical::seconds(300, 120, 300),
+        typical: Typical::seconds(300, 120, 300).calls(5, 6, 6),
         serves: true,
         felt: &[
             ("engine_version", Traffic::Outage),

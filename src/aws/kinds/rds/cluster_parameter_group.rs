@@ -88,7 +88,7 @@ impl Resource for ParameterGroup {
             (Output::Name, "{name}"),
         ],
         asked: &["family"],
-        typical: Typical::seconds(3, 3, 3),
+        typical: Typical::seconds(3, 3, 3).calls(5, 6, 4),
         pricing: Pricing::Free("AWS charges nothing for parameters."),
         types: &["rds:cluster-pg"],
         ..Meta::new(

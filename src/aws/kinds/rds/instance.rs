@@ -123,7 +123,7 @@ impl Resource for Instance {
         predicted: &[(Output::Arn, "arn:{partition}:rds:{here}:db:{name}"), (Output::Id, "{name}")],
         part_of: &["cluster"],
         asked: &["class", "public"],
-        typical: Typical::seconds(300, 300, 300),
+        typical: Typical::seconds(300, 300, 300).calls(4, 5, 4),
         serves: true,
         felt: &[("class", Traffic::Outage)],
         pricing: Pricing::Charged(

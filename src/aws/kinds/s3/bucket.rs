@@ -164,6 +164,8 @@ impl Resource for Bucket {
             ("InvalidTargetBucketForLogging", "does not exist"),
         ],
         check: Some(Asked::of("it can be reached")),
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["s3:ListAllMyBuckets"], &["*"]),
             Permit::look(
@@ -237,7 +239,7 @@ impl Resource for Bucket {
             (Output::Name, "{name}"),
         ],
         asked: &["versioning", "object_lock"],
-        typical: Typical::seconds(5, 3, 30),
+        typical: Typical::seconds(5, 3, 30).calls(8, 14, 6),
         serves: true,
         pricing: Pricing::Charged("AWS charges for requests and for storage by class."),
         types: &["s3"],
@@ -344,6 +346,13 @@ impl Resource for Bucket {
         Ok(live.map(|live| Live { tags, ..live }))
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(match look(cx.aws, cx.id()).await? {
+            Look::Open(tags) => Some(Live { tags, ..planned }),
+            Look::Free | Look::Elsewhere => None,
+        })
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         match look(cx.aws, &self.name).await {
             Ok(Look::Free) => {}
@@ -371,9 +380,10 @@ impl Resource for Bucket {
             .await
             .map_err(op("CreateBucket"))?;
         // Endpoints that predate tags in CreateBucket drop them without a word.
-        if tags_of(cx.aws, &self.name).await?.is_empty() {
+        if cx.aws.is_elsewhere && tags_of(cx.aws, &self.name).await?.is_empty() {
             put_tags(cx.aws, &self.name, cx.tags).await?;
         }
+        settings::send(cx.aws, self, &self.bare()).await?;
         Ok(self.name.clone())
     }
 
@@ -410,6 +420,24 @@ impl Resource for Bucket {
             Some(_) => Verdict::passed(),
             None => Verdict::Failed("it does not exist any more".into()),
         })
+    }
+}
+
+impl Bucket {
+    /// The bucket that AWS makes of the creation. The access block is sent anyway: older endpoints begin
+    /// without one.
+    fn bare(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            versioning: self.object_lock.is_some(),
+            encryption: Encryption::S3,
+            bucket_key: false,
+            block_public_access: !self.block_public_access,
+            policy: None,
+            lifecycle: BTreeMap::new(),
+            access_log: None,
+            object_lock: None,
+        }
     }
 }
 

@@ -84,6 +84,7 @@ impl Resource for Target {
             ("ValidationException", "No Lambda function found"),
             ("ValidationException", "Unable to assume IAM role"),
         ],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"], &["*"]),
             Permit::look(&["application-autoscaling:ListTagsForResource"], &["application-autoscaling:{here}:scalable-target/*"]),
@@ -107,7 +108,7 @@ impl Resource for Target {
         section: "services",
         part_of: &["resource"],
         asked: &["min", "max"],
-        typical: Typical::seconds(2, 2, 2),
+        typical: Typical::seconds(2, 2, 2).calls(6, 5, 4),
         pricing: Pricing::Charged("AWS charges for two alarms of each policy."),
         ..Meta::new(
             "scaling.target",

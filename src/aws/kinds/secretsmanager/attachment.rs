@@ -122,7 +122,7 @@ impl Resource for Attachment {
         ],
         section: "secrets",
         asked: &["engine"],
-        typical: Typical::seconds(2, 2, 2),
+        typical: Typical::seconds(2, 2, 2).calls(8, 8, 6),
         pricing: Pricing::Free("AWS charges for the secret."),
         ..Meta::new(
             "secretsmanager.attachment",

@@ -95,7 +95,7 @@ impl Resource for Rotation {
         ],
         section: "secrets",
         asked: &["schedule"],
-        typical: Typical::seconds(10, 5, 2),
+        typical: Typical::seconds(10, 5, 2).calls(4, 4, 3),
         pricing: Pricing::Free("AWS charges for the secret, and for the runs of the function."),
         ..Meta::new(
             "secretsmanager.rotation",

@@ -126,6 +126,7 @@ impl Resource for Secret {
             ("EncryptionFailure", "KMS key"),
             ("AccessDeniedException", "Access to KMS"),
         ],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["secretsmanager:ListSecrets"], &["*"]),
             Permit::look(
@@ -162,7 +163,7 @@ impl Resource for Secret {
         section: "secrets",
         predicted: &[(Output::Name, "{name}")],
         asked: &["recovery_days"],
-        typical: Typical::seconds(3, 2, 2),
+        typical: Typical::seconds(3, 2, 2).calls(4, 5, 2),
         serves: true,
         pricing: Pricing::Charged("AWS charges for each secret by the month, and for requests."),
         types: &["secretsmanager:secret"],

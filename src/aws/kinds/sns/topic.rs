@@ -74,6 +74,8 @@ impl Resource for Topic {
             ("InvalidParameter", "PrincipalNotFound"),
             ("InvalidParameter", "invalid principal"),
         ],
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["sns:ListTopics"], &["*"]),
             Permit::look(
@@ -96,7 +98,7 @@ impl Resource for Topic {
         section: "topics",
         predicted: &[(Output::Arn, "{arn}"), (Output::Id, "{arn}"), (Output::Name, "{name}")],
         asked: &["display_name"],
-        typical: Typical::seconds(2, 2, 2),
+        typical: Typical::seconds(2, 2, 2).calls(4, 6, 2),
         serves: true,
         pricing: Pricing::Charged("AWS charges for each message that is published."),
         types: &["sns"],
@@ -168,6 +170,10 @@ impl Resource for Topic {
         }
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, cx.id()).await?.map(|tags| Live { tags, ..planned }))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let fifo = self.name.ends_with(".fifo");
         let fifo = fifo.then(|| HashMap::from([("FifoTopic".to_owned(), "true".to_owned())]));
@@ -181,29 +187,22 @@ impl Resource for Topic {
             .send()
             .await
             .map_err(op("CreateTopic"))?;
-        created.topic_arn.ok_or_else(|| {
+        let arn = created.topic_arn.ok_or_else(|| {
             OpError::new(
                 "CreateTopic",
                 ErrorClass::Service,
                 "NoArn",
                 "AWS did not return a topic ARN",
             )
-        })
+        })?;
+        let name = self.name.clone();
+        let bare = Self { name, display_name: String::new(), key: None, policy: None };
+        self.set(cx.aws, &arn, &bare).await?;
+        Ok(arn)
     }
 
     async fn update(&self, cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
-        for (attribute, value) in self.changes(&live.spec) {
-            cx.aws
-                .sns
-                .set_topic_attributes()
-                .topic_arn(&live.id)
-                .attribute_name(attribute)
-                .attribute_value(value)
-                .send()
-                .await
-                .map_err(op("SetTopicAttributes"))?;
-        }
-        Ok(())
+        self.set(cx.aws, &live.id, &live.spec).await
     }
 
     async fn tag(cx: &Cx<'_>, live: &Live<Self>, set: &Tags) -> Result<(), OpError> {
@@ -289,6 +288,21 @@ impl Topic {
                 OpError::new("GetTopicAttributes", ErrorClass::Bug, POLICY, error.to_string())
             })?,
         })
+    }
+
+    /// Sets the attributes that differ.
+    async fn set(&self, aws: &Aws, arn: &str, now: &Self) -> Result<(), OpError> {
+        for (attribute, value) in self.changes(now) {
+            aws.sns
+                .set_topic_attributes()
+                .topic_arn(arn)
+                .attribute_name(attribute)
+                .attribute_value(value)
+                .send()
+                .await
+                .map_err(op("SetTopicAttributes"))?;
+        }
+        Ok(())
     }
 
     /// The attributes that differ, with the values that they must get.

@@ -3,8 +3,7 @@
 //! AWS quirks: all attributes are strings and come back with their defaults. An empty string clears
 //! an attribute. Reads may show the old state for 60 seconds, and the name of a deleted queue is
 //! taken for 60 seconds (`QueueDeletedRecently`). CreateQueue on an existing name succeeds if every
-//! given attribute equals the live one, so creation sends only the name, the immutable attributes
-//! and the tags.
+//! given attribute equals the live one, so a list comes first.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -118,6 +117,8 @@ impl Resource for Queue {
             ("InvalidParameterValueException", "Dead letter target"),
         ],
         check: Some(Asked::of("no message is dead, and none has waited for long")),
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["sqs:ListQueues"], &["*"]),
             Permit::look(&["sqs:GetQueueAttributes", "sqs:ListQueueTags"], &["sqs:{here}:{seen}"]),
@@ -151,7 +152,7 @@ impl Resource for Queue {
             (Output::Id, "https://sqs.{region}.{dns}/{account}/{name}"),
         ],
         asked: &["visibility_timeout", "retention"],
-        typical: Typical::seconds(25, 25, 65),
+        typical: Typical::seconds(2, 25, 2).calls(2, 12, 2),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for requests: sending, receiving and deleting, and the polls of \
@@ -252,6 +253,10 @@ impl Resource for Queue {
         }
     }
 
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, cx.id()).await?.map(|tags| Live { tags, ..planned }))
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         // The call also succeeds on a queue that others created since the survey.
         let listed = cx.aws.sqs.list_queues().queue_name_prefix(&self.name).send().await;
@@ -260,12 +265,14 @@ impl Resource for Queue {
             return Err(taken("CreateQueue", "a queue"));
         }
         let fifo = self.name.ends_with(".fifo").then(|| (Key::FifoQueue, "true".to_owned()));
+        let mut attributes = self.attributes_after(&Self::bare(&self.name));
+        attributes.extend(fifo);
         let created = cx
             .aws
             .sqs
             .create_queue()
             .queue_name(&self.name)
-            .set_attributes(fifo.map(|attribute| HashMap::from([attribute])))
+            .set_attributes(Some(attributes))
             .set_tags(Some(cx.tags.clone().into_iter().collect()))
             .send()
             .await
@@ -425,6 +432,20 @@ impl Queue {
     fn longest_wait(&self) -> u64 {
         let seconds = |value: Option<u32>| u64::from(value.unwrap_or_default());
         seconds(self.delay) + 2 * seconds(self.visibility_timeout) + 900
+    }
+
+    /// A queue of which nothing is set.
+    fn bare(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            visibility_timeout: None,
+            retention: None,
+            delay: None,
+            receive_wait: None,
+            encryption: None,
+            redrive: None,
+            policy: None,
+        }
     }
 
     fn to_attributes(&self) -> HashMap<Key, String> {

@@ -49,6 +49,7 @@ impl Resource for Parameter {
         replace: Replace::DeleteFirst,
         deadline: Duration::from_secs(120),
         read_lag: Duration::from_secs(20),
+        gone_at_once: true,
         permits: &[
             Permit::look(&["ssm:DescribeParameters"], &["*"]),
             Permit::look(
@@ -111,8 +112,12 @@ impl Resource for Parameter {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let name = BTreeSet::from([cx.id().to_owned()]);
-        Ok(describe(cx.aws, &name, BTreeMap::new(), None).await?.pop())
+        let aws = cx.aws.clone();
+        let ask = |names: Vec<String>| async move {
+            describe(&aws, &names.into_iter().collect(), BTreeMap::new(), None).await
+        };
+        let found = cx.aws.together.ask("ssm:GetParameters", cx.id().to_owned(), ask).await?;
+        Ok(found.iter().find(|live| live.id == cx.id()).cloned())
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -64,6 +64,8 @@ impl Resource for Association {
         deadline: Duration::from_secs(600),
         propagation: Duration::from_secs(600),
         read_lag: Duration::from_secs(60),
+        told: true,
+        gone_at_once: true,
         permits: &[
             Permit::look(&["wafv2:ListWebACLs"], &["*"]),
             Permit::look(
@@ -122,7 +124,7 @@ impl Resource for Association {
         ],
         section: "firewalls",
         part_of: &["resource"],
-        typical: Typical::seconds(10, 5, 5),
+        typical: Typical::seconds(10, 5, 5).calls(1, 3, 2),
         pricing: Pricing::Free("AWS charges for the web ACL."),
         ..Meta::new(
             "waf.association",
@@ -159,6 +161,11 @@ impl Resource for Association {
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let resource = resource_of(cx.id());
         Ok(acl_of(cx.aws, resource).await?.map(|acl| to_live(&acl, resource)))
+    }
+
+    /// It goes with its parent, and its id names it.
+    async fn glance(_: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(Some(planned))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

@@ -161,6 +161,7 @@ impl Resource for WebAcl {
         deadline: Duration::from_secs(600),
         read_lag: Duration::from_secs(60),
         transient: &[("WAFServiceLinkedRoleErrorException", "")],
+        gone_at_once: true,
         permits: &[
             Permit::look(&["wafv2:ListWebACLs"], &["*"]),
             Permit::look(
@@ -215,7 +216,7 @@ impl Resource for WebAcl {
         section: "firewalls",
         predicted: &[(Output::Name, "{name}")],
         asked: &["default_action"],
-        typical: Typical::seconds(10, 10, 10),
+        typical: Typical::seconds(10, 10, 10).calls(4, 6, 3),
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for the web ACL and each rule by the month, for requests, and for \
@@ -360,6 +361,10 @@ impl Resource for WebAcl {
             return Ok(None);
         };
         Ok(Some(to_live(&acl, log?, tags)))
+    }
+
+    async fn glance(cx: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
+        Ok(tags_of(cx.aws, cx.id()).await?.map(|tags| Live { tags, ..planned }))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

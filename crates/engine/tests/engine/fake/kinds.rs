@@ -64,12 +64,21 @@ pub const KEY: Meta = Meta {
     data: Some("what it encrypts"),
     ..Meta::new("fake.key", "one", "An object without a unique name that holds data.")
 };
+/// AWS's answers say everything of it, like an alarm.
+pub const TOLD: Meta = Meta {
+    immutable: &["name"],
+    predicted: &[(Output::Id, "told/{name}")],
+    told: true,
+    gone_at_once: true,
+    ..Meta::new("fake.told", "two", "An object of which the answers say everything.")
+};
 /// One for everybody in the account.
 pub const ACCOUNT: Meta =
     Meta { immutable: &["name"], ..Meta::new("fake.account", "one", "An object for everybody.") };
 
 /// All of them.
-pub const KINDS: [&Meta; 9] = [&NODE, &NAMED, &STORE, &LINK, &SLOT, &CALLED, &PART, &KEY, &ACCOUNT];
+pub const KINDS: [&Meta; 10] =
+    [&NODE, &NAMED, &STORE, &LINK, &SLOT, &CALLED, &PART, &KEY, &TOLD, &ACCOUNT];
 
 /// The facts of a kind.
 pub fn meta_of(kind: &str) -> &'static Meta {

@@ -8,10 +8,11 @@ use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::Meta;
 use payctl_engine::model::scope::Scope;
+use payctl_engine::model::text::Output;
 use payctl_engine::provider::{Provider, Sweep, Target};
 use serde_json::{Value, json};
 
-use super::kinds::{ACCOUNT, CALLED, KINDS, PART, SLOT, meta_of};
+use super::kinds::{ACCOUNT, KINDS, PART, meta_of};
 use super::state::{Object, State};
 use super::{FakeCloud, Sort};
 
@@ -93,6 +94,22 @@ impl Provider for FakeCloud {
         }))
     }
 
+    fn glance<'a>(
+        &'a self,
+        target: &'a Target,
+        planned: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
+        Box::pin(async move {
+            let live = self.read(target).await?;
+            // What a kind with a lighter look does not read again is as it was planned.
+            let is_light = meta_of(&target.address.kind).told;
+            Ok(live.map(|live| match is_light {
+                true => Live { tags: live.tags, phase: live.phase, ..planned.clone() },
+                false => live,
+            }))
+        })
+    }
+
     fn create<'a>(
         &'a self,
         target: &'a Target,
@@ -121,15 +138,18 @@ impl Provider for FakeCloud {
                     let message = "it is not visible yet";
                     return Err(OpError::new("Create", ErrorClass::NotYet, "NotYet", message));
                 }
-                let id = match name_of(spec).filter(|_| *kind == SLOT.kind || *kind == CALLED.kind)
-                {
-                    Some(name) => format!("slot/{name}"),
-                    None => state.id(),
+                let form = meta_of(kind).predicted.iter().find(|(output, _)| *output == Output::Id);
+                let id = match (form, name_of(spec)) {
+                    (Some((_, form)), Some(name)) => form.replace("{name}", name),
+                    (Some(_) | None, Some(_) | None) => state.id(),
                 };
                 let mut object =
                     Object::new(id.clone(), target.address.clone(), spec.clone(), Tags::new());
                 // Creation sets only what it must; the rest is for `update`.
-                object.spec["size"] = json!(0);
+                let is_whole = meta_of(kind).told;
+                if !is_whole {
+                    object.spec["size"] = json!(0);
+                }
                 if meta_of(kind).tagged {
                     object.tags = target.tags.clone();
                 }
@@ -139,10 +159,13 @@ impl Provider for FakeCloud {
                 object.made_in = self.view;
                 object.unseen = u32::try_from(state.draw(split + 1)).unwrap_or_default();
                 let pending = state.faults.pending;
-                object.pending = u32::try_from(state.draw(pending + 1)).unwrap_or_default();
+                if !is_whole {
+                    object.pending = u32::try_from(state.draw(pending + 1)).unwrap_or_default();
+                }
                 let corpse = state.faults.corpse;
                 // A corpse that may hold data is a person's business.
-                let breaks = meta_of(kind).data.is_none() && state.happens(corpse);
+                let may_break = meta_of(kind).data.is_none() && !is_whole;
+                let breaks = may_break && state.happens(corpse);
                 object.failed = breaks.then(|| "it broke".to_owned());
                 state.objects.push(object);
                 Ok(id)
@@ -221,12 +244,16 @@ impl Provider for FakeCloud {
                     other.address.kind != PART.kind || !State::links(&other.spec).contains(&live.id)
                 });
                 let looks = state.lag().max(state.faults.dying) + 1;
+                let at_once = meta_of(&target.address.kind).gone_at_once;
                 let object = state.at(&live.id)?;
                 let foreign =
                     meta_of(&target.address.kind).tagged && scope.owned(&object.tags).is_none();
                 object.deleting = Some(object.deleting.unwrap_or(looks));
                 if foreign {
                     state.violations.push(format!("{} is not ours", target.address));
+                }
+                if at_once {
+                    state.objects.retain(|object| object.id != live.id);
                 }
                 Ok(())
             };

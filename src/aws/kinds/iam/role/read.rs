@@ -46,7 +46,7 @@ async fn probe(aws: &Aws, name: &str) -> Result<Option<String>, OpError> {
     Ok(role.map(|role| role.role_name))
 }
 
-async fn get(aws: &Aws, name: &str) -> Result<Option<types::Role>, OpError> {
+pub(super) async fn get(aws: &Aws, name: &str) -> Result<Option<types::Role>, OpError> {
     let answer = aws.iam.get_role().role_name(name).send().await.map_err(op("GetRole"))?;
     Ok(answer.role)
 }
@@ -96,11 +96,7 @@ pub(super) fn to_live(
     let boundary = role.permissions_boundary.and_then(|policy| policy.permissions_boundary_arn);
     Ok(Live {
         id: role.role_name.clone(),
-        outputs: Outputs::from([
-            (Output::Arn, role.arn),
-            (Output::Name, role.role_name.clone()),
-            (Output::Id, role.role_id),
-        ]),
+        outputs: Outputs::from([(Output::Arn, role.arn), (Output::Name, role.role_name.clone())]),
         tags: from_tags(role.tags.as_deref().unwrap_or_default()),
         phase,
         spec: Role {
