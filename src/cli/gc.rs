@@ -10,7 +10,7 @@ use super::destroy::carry_out;
 use super::error::{CliError, ErrorKind};
 use super::lease::{self, Hold};
 use super::session::Session;
-use super::{Context, env, exit, session, sweep};
+use super::{Context, env, execute, exit, session, sweep};
 use crate::ui::environments::{self, Row, State};
 use crate::ui::style::count;
 use payctl_engine::model::error::ErrorClass;
@@ -194,7 +194,11 @@ async fn collect(
         None => tags.iter().all(|tags| tags.is_empty()),
     };
     if tags.is_empty() {
-        return Ok(exit::SUCCESS);
+        // Nothing was found, or nothing could be read.
+        return match execute::unlooked(&snapshot.unseen, ErrorKind::Cloud) {
+            Some(error) => Err(error),
+            None => Ok(exit::SUCCESS),
+        };
     }
     if !has_passed {
         let env = &session.blueprint.scope.env;
