@@ -49,7 +49,6 @@ impl Builder<'_> {
         let spec = Record {
             name: name.0.clone(),
             zone: zone.0.clone(),
-            zone_id: self.config.zone_ids.get(zone).map(|id| id.0.clone()),
             target: of(Output::Endpoint),
             target_zone: of(Output::ZoneId),
         };

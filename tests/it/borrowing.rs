@@ -243,7 +243,7 @@ fn a_borrower_adds_rules_and_nothing_else() {
     check(
         "[load_balancers.public]\nfrom = \"dev\"",
         "[load_balancers.public]\nfrom = \"dev\"\nidle_timeout = 5",
-        "`idle_timeout` cannot be used with `from` (remove it: dev decides",
+        "`idle_timeout` cannot be used with `from`",
     );
     check(
         "[databases.main]\nfrom = \"dev\"",

@@ -279,7 +279,7 @@ fn a_plan_warns_of_subnets_without_a_way_out() {
                   public_subnets = { tags = { Tier = \"private\" } }\n\n\
                   [security_groups.api]\ndescription = \"API\"\n\
                   ingress = [{ port = 80, from = \"0.0.0.0/0\" }]\n\n\
-                  [load_balancers.api]\nscheme = \"internet_facing\"\nsecurity_groups = [\"api\"]\n\
+                  [load_balancers.api]\nscheme = \"internet-facing\"\nsecurity_groups = [\"api\"]\n\
                   listeners = [{ port = 80, respond = { status = 404 } }]\n";
     folder.write("config/dev.toml", &format!("{HEAD}{things}"));
     let ec2 = aws_sdk_ec2::Client::new(&hand_in(&folder));
@@ -305,30 +305,30 @@ fn a_plan_warns_of_subnets_without_a_way_out() {
 fn one_of_two_zones_of_one_name_is_chosen_by_its_id() {
     let folder = Folder::empty();
     let things = |more: &str| {
-        let api = "[certificates.api]\ndomain = \"api.example.com\"\n";
-        format!("{HEAD}zone = \"example.com\"\n{more}\n{api}")
+        let api = "[certificates.api]\ndomain = \"api.example.org\"\n";
+        format!("{HEAD}zone = \"example.org\"\n{more}\n{api}")
     };
     folder.write("config/dev.toml", &things(""));
     let route53 = aws_sdk_route53::Client::new(&hand_in(&folder));
     let make = async |reference: &str| {
-        let call = route53.create_hosted_zone().name("example.com").caller_reference(reference);
+        let call = route53.create_hosted_zone().name("example.org").caller_reference(reference);
         let zone = call.send().await.expect("a zone").hosted_zone.expect("a zone").id;
         zone.trim_start_matches("/hostedzone/").to_owned()
     };
     let (first, second) = block_on(async { (make("a").await, make("b").await) });
     let refused = folder.expect(1, "apply --env dev --sandbox --auto-approve");
-    assert!(refused.err.contains("has 2 public hosted zones example.com"), "{}", refused.err);
+    assert!(refused.err.contains("has 2 public hosted zones example.org"), "{}", refused.err);
     assert!(refused.err.contains("config/dev.toml:6"), "{}", refused.err);
     folder.write(
         "config/dev.toml",
-        &things(&format!("zone_ids = {{ \"example.com\" = \"{second}\" }}")),
+        &things(&format!("zone_ids = {{ \"example.org\" = \"{second}\" }}")),
     );
     folder.expect(0, "apply --env dev --sandbox --auto-approve");
     folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
     let records = async |zone: &str| {
         let found = route53.list_resource_record_sets().hosted_zone_id(zone).send().await;
         let sets = found.expect("records").resource_record_sets.into_iter();
-        sets.filter(|set| set.name.contains("api.example.com")).count()
+        sets.filter(|set| set.name.contains("api.example.org")).count()
     };
     assert_eq!(block_on(async { (records(&first).await, records(&second).await) }), (0, 1));
 }

@@ -79,7 +79,8 @@ pub struct Config {
     /// contain it as `${zone}`. If it is set, the differences in `[with_zone]` apply.
     pub zone: Option<DomainName>,
     /// The ids of hosted zones by name, where several public zones of the account have one name:
-    /// `{ "example.com" = "Z0123456789ABCDEFGHIJ" }`.
+    /// `{ "example.com" = "Z0123456789ABCDEFGHIJ" }`. It decides where payctl creates records; records that
+    /// exist stay.
     #[serde(default)]
     pub zone_ids: BTreeMap<DomainName, ZoneId>,
     /// The id of the only AWS account that this environment may use. With it, `--region` cannot name

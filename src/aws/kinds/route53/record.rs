@@ -33,9 +33,6 @@ pub(crate) struct Record {
     pub name: String,
     /// The name of the public hosted zone.
     pub zone: String,
-    /// Its id, if the account has several of this name; unmanaged if unset.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zone_id: Option<String>,
     /// The host name of the target. Empty if only the marker is there.
     pub target: Text,
     /// The id of the hosted zone of the target.
@@ -65,7 +62,7 @@ impl Resource for Record {
             "After a change payctl waits until all name servers of Route 53 have it. A run that follows one \
              that was cut off does not wait.",
         ],
-        immutable: &["name", "zone", "zone_id"],
+        immutable: &["name", "zone"],
         replace: Replace::CreateFirst,
         tagged: false,
         deadline: Duration::from_secs(300),
@@ -97,7 +94,6 @@ impl Resource for Record {
         Self {
             name: "sample.example.com".into(),
             zone: "example.com".into(),
-            zone_id: None,
             target: balancer(Output::Endpoint),
             target_zone: balancer(Output::ZoneId),
         }
@@ -134,7 +130,7 @@ impl Resource for Record {
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let zones = common::zones(cx.aws).await?;
-        let zone = common::meant(&zones, &self.zone, self.zone_id.as_ref());
+        let zone = common::meant(&zones, &self.zone, cx.aws.zone_ids.get(&self.zone));
         let zone = zone.ok_or_else(|| common::no_zone(&self.name))?;
         let change = common::change(cx.aws, &zone.id, self.created(cx, zone)).await?;
         let id = id(zone, &self.name);
@@ -259,13 +255,7 @@ impl Seen {
 fn live(zone: &Zone, name: &str, target: Text, target_zone: Text) -> Live<Record> {
     Live {
         id: id(zone, name),
-        spec: Record {
-            name: name.to_owned(),
-            zone: zone.name.clone(),
-            zone_id: Some(zone.id.clone()),
-            target,
-            target_zone,
-        },
+        spec: Record { name: name.to_owned(), zone: zone.name.clone(), target, target_zone },
         outputs: Outputs::from([(Output::Name, name.to_owned())]),
         tags: Tags::new(),
         phase: Phase::Ready,

@@ -58,7 +58,8 @@ fn names(planned: &Planned<'_>, ids: &BTreeMap<String, String>) -> Option<Vec<Wr
     let spec = &planned.want?.spec;
     let origin = planned.origin.to_owned();
     if planned.address.kind == Record::META.kind {
-        let Record { zone, zone_id: id, name, .. } = Record::deserialize(spec).ok()?;
+        let Record { zone, name, .. } = Record::deserialize(spec).ok()?;
+        let id = ids.get(&zone).cloned();
         return Some(vec![Written { zone, id, name, origin }]);
     }
     let certificate = Certificate::deserialize(spec).ok()?;
