@@ -545,6 +545,10 @@ impl<R: Resource> AnyKind for Erased<R> {
         }
         Box::pin(async move {
             let live = R::glance(&cx, Self::typed(planned)?).await.map_err(Self::settle)?;
+            // Some services tell no tags of what is gone, without an error.
+            if R::META.tagged && live.as_ref().is_some_and(|live| live.tags.is_empty()) {
+                return self.read(cx).await;
+            }
             live.map(Self::erased).transpose()
         })
     }

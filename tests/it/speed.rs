@@ -123,12 +123,12 @@ fn the_estimate_names_the_calls() {
 
 #[test]
 fn each_command_makes_few_calls_in_dev() {
-    block_on(few_calls("dev", [62, 600, 145, 670]));
+    block_on(few_calls("dev", [62, 600, 145, 700]));
 }
 
 #[test]
 fn each_command_makes_few_calls_in_staging() {
-    block_on(few_calls("staging", [62, 600, 145, 680]));
+    block_on(few_calls("staging", [62, 600, 145, 710]));
 }
 
 /// Carries out a plan, and returns how long that took.

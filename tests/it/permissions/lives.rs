@@ -398,17 +398,6 @@ impl Account {
         stop.await.expect("it is stopped");
     }
 
-    /// Others put the role into a profile of their own.
-    async fn put_the_role_into_a_profile(&self) {
-        let iam = aws_sdk_iam::Client::new(&by_hand(&self.sandbox));
-        let path = self.provider.aws().scope.iam_path();
-        let made = iam.create_instance_profile().instance_profile_name("sample-other").path(path);
-        made.send().await.expect("a profile");
-        let role = self.samples().resources[&Address::new("iam.role", "sample")].name.clone();
-        let call = iam.add_role_to_instance_profile().instance_profile_name("sample-other");
-        call.role_name(role).send().await.expect("it is in");
-    }
-
     /// Another key of the environment has the alias of the sample.
     async fn move_the_alias(&self) {
         let kms = aws_sdk_kms::Client::new(&by_hand(&self.sandbox));
@@ -560,7 +549,6 @@ async fn destroying(account: &mut Account) {
     set(&mut blueprint, "rds.cluster", "final_snapshot", json!(false));
     account.others_run(&blueprint, Purpose::Apply).await;
     account.meddle().await;
-    account.put_the_role_into_a_profile().await;
     account.runs(&blueprint, Purpose::Destroy).await;
     Box::pin(slow_ends(account)).await;
     Box::pin(locked_objects(account)).await;

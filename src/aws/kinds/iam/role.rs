@@ -289,17 +289,15 @@ impl Resource for Role {
 
     async fn delete(cx: &Cx<'_>, live: &Live<Self>) -> Result<(), OpError> {
         let (aws, role) = (cx.aws, live.id.as_str());
-        // As a rule it has what the plan saw.
-        strip(aws, role, &[], &live.spec.managed, live.spec.inline.keys()).await?;
-        let send = aws.iam.delete_role().role_name(role).send();
-        match send.await.map_err(op("DeleteRole")).or_gone() {
-            Err(refused) if refused.class == ErrorClass::Busy => {}
-            done => return done.map(drop),
-        }
         // The current attachments count, not those of the plan.
         let now = try_join3(profiles(aws, role), managed(aws, role), inline_names(aws, role));
         let Some((profiles, managed, inline)) = now.await.or_gone()? else { return Ok(()) };
-        strip(aws, role, &profiles, &managed, &inline).await?;
+        try_join3(
+            try_join_all(profiles.iter().map(|profile| remove_from(aws, profile, role))),
+            try_join_all(managed.iter().map(|arn| detach(aws, role, arn.known()))),
+            try_join_all(inline.iter().map(|name| delete_inline(aws, role, name))),
+        )
+        .await?;
         let send = aws.iam.delete_role().role_name(role).send();
         send.await.map_err(op("DeleteRole")).or_gone().map(drop)
     }
@@ -386,23 +384,6 @@ fn known_to_aws(error: OpError, policy: &str) -> OpError {
         && policy.contains(":iam::aws:policy/")
         && error.message.contains(policy);
     if is_final { OpError { class: ErrorClass::Invalid, ..error } } else { error }
-}
-
-/// Takes a role out of profiles, and its policies off it.
-async fn strip(
-    aws: &Aws,
-    role: &str,
-    profiles: &[String],
-    managed: &BTreeSet<Text>,
-    inline: impl IntoIterator<Item = &String>,
-) -> Result<(), OpError> {
-    try_join3(
-        try_join_all(profiles.iter().map(|profile| remove_from(aws, profile, role))),
-        try_join_all(managed.iter().map(|arn| detach(aws, role, arn.known()))),
-        try_join_all(inline.into_iter().map(|name| delete_inline(aws, role, name))),
-    )
-    .await
-    .map(drop)
 }
 
 async fn detach(aws: &Aws, role: &str, arn: &str) -> Result<(), OpError> {
