@@ -172,7 +172,7 @@ pub fn product(text: &str) -> Result<Option<Product>, String> {
         let from = number(dimension.begin_range.as_deref().unwrap_or("0"))?;
         tiers.push(Tier { from, price: number(price)? });
     }
-    tiers.sort_by(|one, other| (one.from, one.price).cmp(&(other.from, other.price)));
+    tiers.sort_by_key(|tier| (tier.from, tier.price));
     tiers.dedup();
     if tiers.windows(2).any(|pair| pair[0].from == pair[1].from) {
         return Err(format!("{sku} has several prices for one quantity: {}", said(&tiers)));
