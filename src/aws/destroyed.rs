@@ -65,7 +65,8 @@ pub async fn of(aws: &Aws, now: SystemTime) -> Result<Vec<Name>, OpError> {
     let key =
         HashMap::from([(KEY.to_owned(), text(PARTITION)), (ENTRY.to_owned(), text(entry(aws)))]);
     let call = aws.dynamodb.get_item().table_name(TABLE).set_key(Some(key)).consistent_read(true);
-    let got = soon(retry_read(|| async { call.clone().send().await.map_err(op("GetItem")) })).await;
+    let ask = || async { Box::pin(call.clone().send()).await.map_err(op("GetItem")) };
+    let got = soon(retry_read(ask)).await;
     match got.ok_or_else(|| no_answer("GetItem"))? {
         Ok(got) => Ok(got.item.and_then(|item| read(&item, now)).unwrap_or_default()),
         Err(error) if error.class == ErrorClass::NotFound => Ok(Vec::new()),

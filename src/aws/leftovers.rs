@@ -44,6 +44,9 @@ pub struct Probe {
     pub ask: for<'a> fn(&'a Aws, &'a str) -> BoxFuture<'a, Result<bool, OpError>>,
 }
 
+/// Those of some names that exist.
+pub type Here<'a> = BoxFuture<'a, Result<BTreeSet<String>, OpError>>;
+
 /// Objects of a kind that services create again by themselves after they were deleted.
 #[derive(Clone, Copy)]
 pub struct Late {
@@ -52,10 +55,7 @@ pub struct Late {
     /// What finding and deleting them needs.
     pub permits: &'static [Permit],
     /// Finds those of the names that exist again without any tag.
-    pub find: for<'a> fn(
-        &'a Aws,
-        &'a BTreeSet<String>,
-    ) -> BoxFuture<'a, Result<BTreeSet<String>, OpError>>,
+    pub find: for<'a> fn(&'a Aws, &'a BTreeSet<String>) -> Here<'a>,
     /// Deletes one of them. Already gone is success.
     pub delete: for<'a> fn(&'a Aws, &'a str) -> BoxFuture<'a, Result<(), OpError>>,
 }

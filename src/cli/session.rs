@@ -88,7 +88,7 @@ impl Session {
     ) -> Result<Self, CliError> {
         let loaded = load(&cx.global, env)?;
         let place = connect(cx, &Reach::of(&cx.global, &loaded), None).await?;
-        Self::at(cx, &loaded, &place, purpose).await
+        Box::pin(Self::at(cx, &loaded, &place, purpose)).await
     }
 
     /// The environment of a config in an account that is connected.
@@ -420,7 +420,7 @@ pub(super) async fn connect(
     let began = Instant::now();
     let Reach { region, role, account } = reach.clone();
     let endpoint = Connection { account, reading, ..connection(&cx.global, region, role)? };
-    let connected = aws::facts::connect(&endpoint, "", "").await;
+    let connected = Box::pin(aws::facts::connect(&endpoint, "", "")).await;
     let (aws, zones) = connected.map_err(|error| unconnected(&endpoint, &error))?;
     Ok(Place { aws, zones, began })
 }

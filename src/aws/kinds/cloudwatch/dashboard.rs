@@ -123,7 +123,8 @@ impl Resource for Dashboard {
             cx.is_candidate(&name).then_some((name, arn))
         });
         let found = candidates.map(|(name, arn)| async move {
-            let both = try_join(cx.tags(&arn, tags_of(cx.aws, &arn)), get(cx.aws, &name)).await;
+            let both =
+                try_join(cx.tags(&arn, tags_of(cx.aws, &arn)), Box::pin(get(cx.aws, &name))).await;
             let both = both.map(|(tags, found)| tags.zip(found));
             let Some((tags, found)) = cx.if_permitted(&name, both)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(&name, &tags) else { return Ok(None) };

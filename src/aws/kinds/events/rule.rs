@@ -256,7 +256,7 @@ impl Resource for Rule {
             let name = rule.name().unwrap_or_default();
             let arn = rule.arn().unwrap_or_default();
             let (tags, targets) =
-                join(cx.tags(arn, tags_of(cx.aws, arn)), targets_of(cx.aws, name)).await;
+                join(cx.tags(arn, tags_of(cx.aws, arn)), Box::pin(targets_of(cx.aws, name))).await;
             let Some(tags) = cx.if_permitted(name, tags)? else { return Ok(None) };
             let Some((address, owner)) = cx.claim(name, &tags) else { return Ok(None) };
             let Some(targets) = targets? else { return Ok(None) };
