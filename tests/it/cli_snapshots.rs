@@ -39,9 +39,21 @@ fn check(name: &str, ran: &Ran) {
     settings.bind(|| {
         let Ran { code, out, err } = ran;
         let code = code.map_or_else(|| "none".to_owned(), |code| code.to_string());
+        let err = with_ends_in_order(err);
         let text = format!("exit code {code}\n--- stdout\n{out}--- stderr\n{err}");
         insta::assert_snapshot!(name, text);
     });
+}
+
+/// Steps of the same moment end in any order: their lines are sorted.
+fn with_ends_in_order(text: &str) -> String {
+    let said =
+        |line: &str| line.strip_prefix('[')?.split_once("] ").map(|(_, said)| said.to_owned());
+    let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for ends in lines.chunk_by_mut(|one, other| said(one).is_some() && said(other).is_some()) {
+        ends.sort_by_key(|line| said(line));
+    }
+    lines.concat()
 }
 
 #[test]

@@ -102,7 +102,9 @@ async fn refused(
         assert!(matches!(error, StepError::NotOurs(_)), "{error:?}");
         true
     });
-    not_ours.map(|(address, ..)| address.kind).collect()
+    let mut refused: Vec<String> = not_ours.map(|(address, ..)| address.kind).collect();
+    refused.sort();
+    refused
 }
 
 /// Without tags, so that nothing says whose it is.

@@ -126,13 +126,15 @@ fn with_its_policy(folder: &Folder, task: &str, code: i32, line: &str) -> Ran {
 fn of_others(folder: &Folder) -> Value {
     let world = folder.world();
     let world = &world["world"];
-    json!([
-        world["ec2"]["vpcs"],
-        world["ec2"]["subnets"],
-        world["kms"],
-        world["iam"]["roles"],
-        world["s3"]["buckets"]["company-logs"],
-    ])
+    let all = [
+        &world["ec2"]["vpcs"],
+        &world["ec2"]["subnets"],
+        &world["kms"],
+        &world["iam"]["roles"],
+        &world["s3"]["buckets"]["company-logs"],
+    ];
+    assert!(all.iter().all(|one| !one.is_null()), "{world:#}");
+    json!(all)
 }
 
 #[test]

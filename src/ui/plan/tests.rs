@@ -242,7 +242,7 @@ fn consequences_are_counted_below_their_cause() {
           ~ 4 changed: ec2.route_table/private, lambda.function x 3
 
     In short; -v shows every field and consequence.
-    Takes about 3 m 00 s, about 30 calls. Critical path: - ec2.nat_gateway/nat-1 1 m 10 s > + ec2.nat_gateway/nat-1 1 m 50 s.
+    Takes about 3 m 00 s, about 14 calls. Critical path: - ec2.nat_gateway/nat-1 1 m 10 s > + ec2.nat_gateway/nat-1 1 m 50 s.
     Plan: 0 to create, 4 to change, 2 to replace, 0 to delete, 1 unchanged.
     ");
     let full = shown(Detail::Full);

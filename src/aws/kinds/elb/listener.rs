@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{Certificate, Listener as AwsListener};
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -378,8 +378,8 @@ impl Resource for Listener {
 
 /// The listeners of the load balancers that this environment may own.
 pub(super) async fn list(cx: &Survey<'_>) -> Result<Vec<AwsListener>, OpError> {
-    let lent = target_group::balancers(cx).await?;
-    let balancers = load_balancer::list(cx).await?.to_vec().into_iter().filter(|one| {
+    let (lent, balancers) = try_join(target_group::balancers(cx), load_balancer::list(cx)).await?;
+    let balancers = balancers.iter().filter(|one| {
         let name = one.load_balancer_name().unwrap_or_default();
         let is_wanted =
             |wanted: &String| wanted.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
@@ -387,7 +387,8 @@ pub(super) async fn list(cx: &Survey<'_>) -> Result<Vec<AwsListener>, OpError> {
             || cx.wanted.keys().any(is_wanted)
             || one.load_balancer_arn().is_some_and(|arn| lent.contains(arn))
     });
-    let listeners = balancers.filter_map(|one| one.load_balancer_arn).map(|arn| async move {
+    let arns = balancers.filter_map(|one| one.load_balancer_arn.clone());
+    let listeners = arns.map(|arn| async move {
         let question = format!("elb:DescribeListeners/{arn}");
         let list = async {
             let pages = cx.aws.elasticloadbalancingv2.describe_listeners().load_balancer_arn(arn);

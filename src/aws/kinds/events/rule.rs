@@ -122,7 +122,7 @@ impl Resource for Rule {
                 &["events:ListTagsForResource", "events:ListTargetsByRule"],
                 &["events:{here}:rule/{seen}"],
             ),
-            Permit::watch(&["events:DescribeRule"], &["events:{here}:rule/{seen}"]),
+            Permit::set(&["events:DescribeRule"], &["events:{here}:rule/{seen}"]),
             Permit::set(
                 &["events:PutRule", "events:PutTargets", "events:TagResource"],
                 &["events:{here}:rule/{name}"],

@@ -168,7 +168,7 @@ impl Resource for Alias {
             ),
             Permit::look(&["kms:Decrypt"], &["kms:{here}:key/*"])
                 .where_equal("kms:ViaService", "lambda.{region}.amazonaws.com"),
-            Permit::watch(&["lambda:GetAlias"], &["lambda:{here}:function:{lambda.function}"]),
+            Permit::set(&["lambda:GetAlias"], &["lambda:{here}:function:{lambda.function}"]),
             Permit::create(&["lambda:CreateAlias"], &["lambda:{here}:function:{lambda.function}"]),
             Permit::set(
                 &["lambda:ListVersionsByFunction", "lambda:PublishVersion"],
