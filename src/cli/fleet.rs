@@ -19,6 +19,7 @@ use crate::ui::fleet::{self, Row, State};
 use crate::ui::plan::Effort;
 use crate::ui::report::Block;
 use crate::ui::{json, looking};
+use payctl_engine::model::live::Owner;
 use payctl_engine::plan::{Action, Plan, Purpose};
 use payctl_engine::survey::SurveyError;
 
@@ -238,6 +239,10 @@ impl Member {
         let snapshot = session.survey(Purpose::Apply).await?;
         let mut plan = session.plan(&snapshot, Purpose::Apply, &[])?;
         session.preflight(&mut plan).await?;
+        let is_ours = |address| {
+            snapshot.get(address).into_iter().flatten().any(|found| found.owner == Owner::Ours)
+        };
+        let exists = session.blueprint.resources.keys().any(is_ours);
         let end = expiry::due(&session, &snapshot, OffsetDateTime::now_utc()).end;
         let forecast = Forecast::of(cx, &session, &plan, end);
         let mut body = json::plan(&plan, forecast.view(cx, &session, cx.screen.out));
@@ -247,7 +252,7 @@ impl Member {
             env: self.env.clone(),
             project: plan.scope.project.clone(),
             region: plan.scope.region.clone(),
-            state: state_of(&plan),
+            state: state_of(&plan, exists),
             unread: plan.unseen.iter().filter(|one| !one.is_unsupported()).count(),
             cost: Some(forecast.cost.after.total() - forecast.cost.before.total()),
             error: refusal(&self.env, &plan),
@@ -289,12 +294,13 @@ fn refusal(env: &str, plan: &Plan) -> Option<Box<Block>> {
     CliError::new(ErrorKind::User, title).because(what).hinted(&first.hint).source
 }
 
-fn state_of(plan: &Plan) -> State {
+/// What a plan says of an environment of which something may exist. Objects of the account are not its own.
+fn state_of(plan: &Plan, exists: bool) -> State {
     if !plan.refused.is_empty() {
         State::Refused
     } else if plan.changes.is_empty() {
         State::Settled
-    } else if plan.unchanged.is_empty() && plan.count(Action::Create) == plan.changes.len() {
+    } else if !exists && plan.count(Action::Create) == plan.changes.len() {
         State::New
     } else {
         State::Changes

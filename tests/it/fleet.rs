@@ -106,6 +106,15 @@ const TEN: [&str; 10] =
     ["pr-1", "pr-2", "pr-3", "pr-4", "pr-5", "pr-6", "pr-7", "pr-8", "pr-9", "pr-10"];
 
 #[test]
+fn an_environment_is_new_although_the_account_has_what_all_share() {
+    let folder = Folder::shipped();
+    applied(&folder, &["dev"]);
+    let rows = rows(&folder.run("plan --all --sandbox --json"));
+    let states = ["dev", "prod", "staging"].map(|env| rows[env]["state"].clone());
+    assert_eq!(states, ["no_changes", "new", "new"]);
+}
+
+#[test]
 fn ten_environments_are_planned_with_one_reading() {
     let folder = folder_with(THINGS);
     folder.write("config/dev.toml", &format!("{HEAD}disposable = true\n{LENDER}"));
