@@ -15,7 +15,7 @@ use super::kinds::find_kind;
 use super::measured::Gauge;
 use super::resource::Resource;
 use payctl_engine::model::address::Address;
-use payctl_engine::model::text::{Text, each_ref};
+use payctl_engine::model::text::{Output, Outputs, Ref, Text, each_ref};
 
 /// Specs by address.
 pub type Resources = BTreeMap<Address, Value>;
@@ -112,6 +112,79 @@ impl<'a> Costs<'a> {
         };
         drivers.iter().find(|(known, _)| fits(known)).map(|(_, driver)| *driver)
     }
+}
+
+/// Which resource a value of AWS belongs to.
+pub type Known = BTreeMap<String, Ref>;
+
+/// The values of AWS by which objects name others: ids, ARNs, endpoints.
+pub fn known<'a>(outputs: impl Iterator<Item = (&'a Address, &'a Outputs)>) -> Known {
+    const NAMING: [Output; 6] = [
+        Output::Arn,
+        Output::Endpoint,
+        Output::Id,
+        Output::ReaderEndpoint,
+        Output::StreamArn,
+        Output::Url,
+    ];
+    let mut all: Vec<_> = outputs.collect();
+    // A part has the ARN of its whole, whose load it is.
+    all.sort_by_key(|(to, _)| find_kind(&to.kind).is_some_and(|kind| kind.meta().tagged));
+    let (mut known, mut names) = (Known::new(), BTreeMap::<&String, BTreeSet<&Address>>::new());
+    for (to, outputs) in all {
+        for (output, value) in outputs {
+            if NAMING.contains(output) {
+                known.insert(value.clone(), Ref { to: to.clone(), output: *output });
+            } else if *output == Output::Name {
+                names.entry(value).or_default().insert(to);
+            }
+        }
+    }
+    // Objects of different kinds may have one name, which then says nothing.
+    for (name, owners) in names {
+        if let (Some(to), 1) = (owners.first(), owners.len()) {
+            let own = Ref { to: (*to).clone(), output: Output::Name };
+            known.entry(name.clone()).or_insert(own);
+        }
+    }
+    known
+}
+
+/// The spec of a live object as a config has it: with references, along which load flows, instead of the
+/// values of AWS. A field that takes no references stays as it is.
+pub fn with_references(kind: &str, live: &Value, known: &Known) -> Value {
+    let (mut spec, Some(kind)) = (live.clone(), find_kind(kind)) else { return live.clone() };
+    for (field, value) in live.as_object().into_iter().flatten() {
+        let written = referring(value, known);
+        if written != *value {
+            let before = std::mem::replace(&mut spec[field], written);
+            if kind.canonical(&spec).is_err() {
+                spec[field] = before;
+            }
+        }
+    }
+    spec
+}
+
+fn referring(value: &Value, known: &Known) -> Value {
+    match value {
+        Value::String(text) => reference_in(text, known)
+            .and_then(|text| serde_json::to_value(text).ok())
+            .unwrap_or_else(|| value.clone()),
+        Value::Array(all) => all.iter().map(|one| referring(one, known)).collect(),
+        Value::Object(all) => {
+            all.iter().map(|(key, one)| (key.clone(), referring(one, known))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// A text that is such a value, or begins with one: `ARN/*`, `ARN:stage`.
+fn reference_in(text: &str, known: &Known) -> Option<Text> {
+    let ends = text.rmatch_indices(['/', ':']).map(|(at, _)| at);
+    let found = |end: usize| Some((known.get(&text[..end])?, end));
+    let (reference, end) = std::iter::once(text.len()).chain(ends).find_map(found)?;
+    Some(Text::reference(reference.to.clone(), reference.output).then(&text[end..]))
 }
 
 /// A flow to everything that a text refers to.

@@ -24,7 +24,7 @@ pub(super) struct Args {
     #[arg(long)]
     allow_data_loss: bool,
     /// Go on although the environment would cost more than its budget; the output and the history state the reason
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     over_budget: Option<String>,
     /// Take the prices from AWS's price list instead of those in payctl
     #[arg(long)]

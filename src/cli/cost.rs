@@ -230,6 +230,10 @@ pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>
             after.insert(address.clone(), spec.clone());
         }
     }
+    // A live object names others by their ids. Load follows references.
+    let lives =
+        plan.changes.iter().filter_map(|one| Some((&one.address, &one.live.as_ref()?.outputs)));
+    let known = costs::known(plan.outputs.iter().chain(lives));
     for change in &plan.changes {
         let address = &change.address;
         if change.action != Action::Delete
@@ -238,12 +242,12 @@ pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>
             after.insert(address.clone(), spec.clone());
         }
         let Some(live) = &change.live else { continue };
-        // A live object names others by their ids. The config names them by reference, which the load
-        // follows, so only what differs is taken from the live object.
-        let mut spec = wanted.get(address).unwrap_or(&live.spec).clone();
+        let live = costs::with_references(&address.kind, &live.spec, &known);
+        // What differs is the live object's. A read does not tell everything that the config says.
+        let mut spec = wanted.get(address).unwrap_or(&live).clone();
         for field in &change.fields {
             let top = field.path.split('.').next().unwrap_or(&field.path);
-            if let (Some(old), Some(now)) = (live.spec.get(top), spec.get_mut(top)) {
+            if let (Some(old), Some(now)) = (live.get(top), spec.get_mut(top)) {
                 *now = old.clone();
             }
         }

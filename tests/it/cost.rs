@@ -333,6 +333,34 @@ fn a_plan_costs_what_comes_after_less_what_was_before() {
     assert!(text.out.contains("Cost: 0.00 USD a month (-36.50 by this plan)"), "{}", text.out);
 }
 
+/// Load flows along references, and a live object names others by their ids.
+#[test]
+fn the_cost_of_a_plan_is_the_difference_of_two_bills() {
+    let folder = Folder::shipped();
+    folder.cost("apply --env dev --auto-approve").expect(0, "an apply");
+    let bill = || json_of(&folder.cost("cost --env dev"))["total_monthly"].as_f64().expect("a sum");
+    let before = bill();
+    let service = "cpu = 256\nmemory = 512\nimage = \"${var.SERVICE_IMAGE}\"";
+    let edits = [
+        (service, "cpu = 256\nmemory = 512\nimage = \"example.com/payment:2\""),
+        (service, "cpu = 1024\nmemory = 2048\nimage = \"${var.SERVICE_IMAGE}\""),
+        ("[services.payment.environment]\n", "[services.payment.environment]\nLEVEL = \"info\"\n"),
+    ];
+    for (old, new) in edits {
+        folder.edit("config/base.toml", old, new);
+        let plan = json_of(&folder.cost("plan --env dev"));
+        let change = plan["cost"]["change_monthly"].as_f64().expect("a sum");
+        let wanted = bill() - before;
+        assert!((change - wanted).abs() < 0.011, "{new}: {change} instead of {wanted}");
+        folder.edit("config/base.toml", new, old);
+    }
+    // What is deleted counts as it did.
+    folder.edit("config/base.toml", "  { class = \"db.serverless\", tier = 1 },\n", "");
+    let plan = json_of(&folder.cost("plan --env dev"));
+    let change = plan["cost"]["change_monthly"].as_f64().expect("a sum");
+    assert!(change < -40.0 && (change - (bill() - before)).abs() < 0.011, "{change}");
+}
+
 #[test]
 fn a_budget_refuses_what_costs_more_and_nothing_else() {
     let folder = Folder::empty();
