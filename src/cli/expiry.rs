@@ -29,7 +29,8 @@ pub(super) struct Renewal {
 
 /// Until when an environment lives that is applied now and has no time yet.
 pub(super) fn end(ttl: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    now.checked_add(time::Duration::try_from(ttl).unwrap_or(time::Duration::MAX))
+    let ttl = time::Duration::try_from(ttl).unwrap_or(time::Duration::MAX);
+    now.truncate_to_second().checked_add(ttl)
 }
 
 /// The new time of an environment, if it gets one: it has none, it asks for less, or less than half of
