@@ -123,5 +123,7 @@ mod tests {
         check(Some(36), None);
         check(Some(72), None);
         check(Some(73), end);
+        let odd = now + time::Duration::nanoseconds(123_456_789);
+        assert_eq!(renewed(ttl, None, odd), end, "whole seconds");
     }
 }
