@@ -18,9 +18,10 @@ use payctl_engine::survey;
 /// environments. An object that failed or that AWS is deleting serves nobody.
 pub(super) async fn refuse(session: &Session, plan: &mut Plan) -> Result<(), CliError> {
     let goes = |change: &&Change| {
-        let serves = change.live.as_ref().is_some_and(|live| {
-            !matches!(live.phase, Phase::Failed(_) | Phase::Deleting(_))
-        });
+        let serves = change
+            .live
+            .as_ref()
+            .is_some_and(|live| !matches!(live.phase, Phase::Failed(_) | Phase::Deleting(_)));
         matches!(change.action, Action::Delete | Action::Replace)
             && is_lendable(&change.address.kind)
             && serves

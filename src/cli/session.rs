@@ -10,9 +10,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
+use super::preflight::{self, Next};
 #[cfg(feature = "sandbox")]
 use super::sandbox::embed;
-use super::preflight::{self, Next};
 use super::{Context, Global, lenders, prices, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection, retry_read};

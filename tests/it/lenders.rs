@@ -63,7 +63,9 @@ fn expect_refused(folder: &Folder, plan: &str, change: &str) {
 /// The number of objects of each sort, without what the clock changes.
 fn counted(world: &Value) -> BTreeSet<(String, usize)> {
     let sorts = world.as_object().expect("services").iter();
-    sorts.map(|(sort, all)| (sort.clone(), all.as_object().map_or(0, serde_json::Map::len))).collect()
+    sorts
+        .map(|(sort, all)| (sort.clone(), all.as_object().map_or(0, serde_json::Map::len)))
+        .collect()
 }
 
 #[test]
