@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use payctl::aws::kinds::KINDS;
 use payctl::blueprint::loans::is_lendable;
+use payctl_sandbox::Sandbox;
 use serde_json::Value;
 
 use crate::borrowing;
 use crate::cli_support::{Folder, ended};
+use crate::support::{block_on, by_hand};
 
 /// A network with a way out and endpoints, and what only the lender needs.
 const LENDER: &str = r#"project = "shop"
@@ -150,4 +152,35 @@ fn every_kind_of_a_lent_part_is_one_unless_it_serves_only_its_environment() {
         "secretsmanager.attachment",
     ]);
     assert_eq!(lent, expected, "a new kind of these sections: say whether a borrower needs it");
+}
+
+#[test]
+fn what_failed_in_the_lender_is_repaired_under_its_borrowers() {
+    let folder = Folder::empty();
+    let network = "nat = { kind = \"gateway\", count = 1 }";
+    let lender = LENDER.replace(network, "nat = { kind = \"instance\", count = 1 }");
+    folder.write("config/dev.toml", &lender);
+    folder.write("config/pr.toml", BORROWER);
+    for env in ["dev", "pr-7"] {
+        folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));
+    }
+    let hand = by_hand(&Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox"));
+    block_on(async {
+        let ec2 = aws_sdk_ec2::Client::new(&hand);
+        let all = ec2.describe_instances().send().await.expect("instances");
+        let mut all = all.reservations().iter().flat_map(|one| one.instances());
+        let id = all.next().and_then(|one| one.instance_id()).expect("an instance");
+        ec2.stop_instances().instance_ids(id).send().await.expect("stopping");
+        for _ in 0..100 {
+            let seen = ec2.describe_instances().instance_ids(id).send().await.expect("an instance");
+            let mut seen = seen.reservations().iter().flat_map(|one| one.instances());
+            let state = seen.next().and_then(|one| one.state()?.name().cloned());
+            if state.is_some_and(|state| state.as_str() == "stopped") {
+                break;
+            }
+        }
+    });
+    let repaired = folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    assert!(repaired.err.contains("ec2.instance/nat-1"), "{}", repaired.err);
+    folder.expect(0, "plan --env dev --sandbox --detailed-exitcode");
 }
