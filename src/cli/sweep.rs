@@ -116,23 +116,30 @@ async fn carry_out(
     }
     hold.check()?;
     let aws = session.provider.aws();
-    let failed = |error| CliError::cloud("delete what came back after a destroy", &error);
     let mut report = Report::default();
-    for late in LATE {
-        let of_kind = own.iter().filter(|one| one.address.kind == late.kind);
-        let names: BTreeSet<String> = of_kind.clone().map(|one| one.name.clone()).collect();
-        // Somebody may have put tags on it since.
-        let still = (late.find)(aws, &names).await.map_err(failed)?;
-        for one in of_kind.filter(|one| still.contains(&one.name)) {
-            if hold.stop.is_requested() {
-                break;
+    let sweeping = async {
+        for late in LATE {
+            let of_kind = own.iter().filter(|one| one.address.kind == late.kind);
+            let names: BTreeSet<String> = of_kind.clone().map(|one| one.name.clone()).collect();
+            // Somebody may have put tags on it since.
+            let still = (late.find)(aws, &names).await?;
+            for one in of_kind.filter(|one| still.contains(&one.name)) {
+                if hold.stop.is_requested() {
+                    break;
+                }
+                (late.delete)(aws, &one.name).await?;
+                cx.stage.set(super::Stage::Changed);
+                report.done.push((one.address.clone(), Verb::Delete));
             }
-            (late.delete)(aws, &one.name).await.map_err(failed)?;
-            cx.stage.set(super::Stage::Changed);
-            report.done.push((one.address.clone(), Verb::Delete));
         }
-    }
+        Ok::<_, OpError>(())
+    };
+    let swept = sweeping.await;
     hold.record(&report);
+    if let Err(error) = swept {
+        hold.end_as("incomplete");
+        return Err(CliError::cloud("delete what came back after a destroy", &error));
+    }
     let what = count(report.done.len(), "object");
     cx.note(format_args!("Deleted {what} that a service wrote after the destroy of {env}."));
     Ok(super::exit::SUCCESS)
