@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_resourcegroupstagging::types::TagFilter;
-use futures::future::{BoxFuture, try_join, try_join_all};
+use futures::future::{BoxFuture, join_all, try_join, try_join_all};
 
 use super::clients::{Aws, retry_read};
 use super::error::op;
 use super::kinds::{CLAIMS, HOLDERS, INDEXES};
-use super::leftovers::Holder;
+use super::leftovers::{self, Holder};
+use super::provider::AwsProvider;
 use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::permit::Permit;
@@ -64,31 +65,42 @@ pub(super) async fn listed_of_all(aws: &Aws) -> Result<Vec<Indexed>, OpError> {
     tagged(aws, vec![has(TAG_ENV)]).await
 }
 
-/// How many objects payctl asks for, to tell an environment from what AWS holds of a destroyed one.
+/// How many objects payctl asks for, to tell an environment from what is listed of a destroyed one.
 const QUESTIONS: usize = 30;
 
-/// Leaves out environments of which only objects are listed that AWS will delete by itself.
+/// Leaves out environments that are destroyed: AWS deletes a key or a secret of theirs by itself, and
+/// everything else that is listed is gone, or stays on purpose.
 async fn without_held(
     aws: &Aws,
     mut environments: BTreeMap<Identity, Vec<Indexed>>,
 ) -> Result<BTreeMap<Identity, Vec<Indexed>>, OpError> {
-    let mut left = QUESTIONS;
-    let mut doubtful = Vec::new();
-    for (identity, all) in &environments {
-        let holders: Option<Vec<&Holder>> = all.iter().map(holder_of).collect();
-        if let Some(holders) = holders.filter(|holders| holders.len() <= left) {
-            left -= holders.len();
-            doubtful.push((identity.clone(), holders.into_iter().zip(all)));
-        }
-    }
-    let asked = doubtful.into_iter().map(|(identity, objects)| async move {
-        let asked = objects.map(|(holder, one)| retry_read(move || (holder.ask)(aws, &one.arn)));
-        let held = try_join_all(asked).await?.iter().all(Option::is_some);
-        Ok::<_, OpError>(held.then_some(identity))
+    let listed = environments.iter().filter(|(_, all)| all.len() <= QUESTIONS);
+    let first = listed.filter_map(|(identity, all)| {
+        let at = all.iter().position(|one| holder_of(one).is_some())?;
+        Some((identity, all, at))
     });
-    let gone: Vec<Option<Identity>> = try_join_all(asked).await?;
-    for gone in gone.into_iter().flatten() {
-        environments.remove(&gone);
+    let asked = first.take(QUESTIONS).map(|(identity, all, at)| async move {
+        let one = &all[at];
+        let Some(holder) = holder_of(one) else { return Ok(None) };
+        let held = retry_read(|| (holder.ask)(aws, &one.arn)).await?;
+        Ok::<_, OpError>(held.is_some().then_some((identity, all, at)))
+    });
+    let held = try_join_all(asked).await?.into_iter().flatten();
+    let mut left = QUESTIONS;
+    let judged = held.filter(|(_, all, _)| {
+        let fits = all.len() <= left;
+        left -= if fits { all.len() } else { 0 };
+        fits
+    });
+    let judged = judged.map(|(identity, all, at)| async move {
+        let provider = AwsProvider::new(aws.of(&identity.0, &identity.1));
+        let others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        let gone = others.map(|(_, one)| leftovers::is_gone(&provider, one));
+        join_all(gone).await.iter().all(|gone| *gone).then(|| identity.clone())
+    });
+    let judged: Vec<Identity> = join_all(judged).await.into_iter().flatten().collect();
+    for destroyed in judged {
+        environments.remove(&destroyed);
     }
     Ok(environments)
 }

@@ -15,7 +15,7 @@ use super::clients::{Aws, retry_read};
 use super::kinds::{HOLDERS, PROBES, find_meta};
 use super::provider::AwsProvider;
 use payctl_engine::model::address::Address;
-use payctl_engine::model::error::OpError;
+use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Owner, Phase};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::Output;
@@ -165,7 +165,7 @@ pub async fn indexed(
     let (mut left, mut held) = (Vec::new(), Vec::new());
     for (one, judged) in join_all(listed.iter().map(|one| judge(provider, one))).await {
         match judged? {
-            Standing::Gone => {}
+            Standing::Gone | Standing::Unread => {}
             Standing::Held(kept) => held.push(kept),
             Standing::There => left.push(Leftover {
                 address: aws.scope.owned(&one.tags),
@@ -182,6 +182,13 @@ enum Standing {
     Gone,
     Held(Held),
     There,
+    /// The credentials may not read it.
+    Unread,
+}
+
+/// Whether nothing is behind an entry of the index, or only what AWS deletes by itself.
+pub(super) async fn is_gone(provider: &AwsProvider, one: &Indexed) -> bool {
+    matches!(stand(provider, one).await, Ok(Standing::Gone | Standing::Held(_)))
 }
 
 async fn judge<'a>(
@@ -217,6 +224,7 @@ async fn stand(provider: &AwsProvider, one: &Indexed) -> Result<Standing, OpErro
     }
     // The index still lists what is gone. Asking for the object itself tells.
     let short = one.arn.rsplit(['/', ':']).next().unwrap_or(&one.arn);
+    let mut is_read = true;
     for id in ids_in(&one.arn) {
         let target = Target {
             address: address.clone(),
@@ -225,14 +233,18 @@ async fn stand(provider: &AwsProvider, one: &Indexed) -> Result<Standing, OpErro
             tags: one.tags.clone(),
         };
         // A kind that knows its objects by something else refuses the id.
-        if let Ok(Some(live)) = provider.read(&target).await
-            && aws.scope.owned(&live.tags).is_some()
-            && !matches!(live.phase, Phase::Deleting(_))
-        {
-            return Ok(Standing::There);
+        match provider.read(&target).await {
+            Ok(Some(live))
+                if aws.scope.owned(&live.tags).is_some()
+                    && !matches!(live.phase, Phase::Deleting(_)) =>
+            {
+                return Ok(Standing::There);
+            }
+            Err(error) if error.class == ErrorClass::Denied => is_read = false,
+            Ok(_) | Err(_) => {}
         }
     }
-    Ok(Standing::Gone)
+    Ok(if is_read { Standing::Gone } else { Standing::Unread })
 }
 
 /// What the id of an object may be by its ARN: all of it, its end, or what stands behind the type, as in

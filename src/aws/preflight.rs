@@ -129,6 +129,18 @@ pub enum Finding {
         /// The hint.
         hint: String,
     },
+    /// The account has no room for it: AWS would refuse it in the middle of an apply. The room may be
+    /// there by then, so it does not speak against a plan that is only shown.
+    Full {
+        /// The first resource that needs the room.
+        address: Address,
+        /// The reason.
+        title: String,
+        /// Why.
+        because: String,
+        /// The hint.
+        hint: String,
+    },
     /// Anything else that speaks against the plan.
     Problem {
         /// The reason.

@@ -58,7 +58,7 @@ pub(crate) async fn check(
     Ok(match standing {
         Ok((Some(most), used)) => {
             let room = Room { kind: limit.kind, names: limit.names, used, most };
-            room.lacks(cx, wanted.len(), |needed| relief(limit, needed)).into_iter().collect()
+            room.lacks(cx, &wanted, |needed| relief(limit, needed)).into_iter().collect()
         }
         Ok((None, _)) => Vec::new(),
         Err(error) => unread(cx, first, limit.names.1, error)?.into_iter().collect(),
@@ -107,17 +107,19 @@ impl Room {
     pub(crate) fn lacks(
         self,
         cx: &Preflight<'_>,
-        wanted: usize,
+        wanted: &[&Planned<'_>],
         hint: impl FnOnce(usize) -> String,
     ) -> Option<Finding> {
         let Self { kind, names: (one, many), used, most } = self;
         let free = most.saturating_sub(used);
+        let (first, wanted) = (wanted.first()?.address.clone(), wanted.len());
         if wanted <= free {
             return None;
         }
         let each = cx.resources.keys().filter(|address| address.kind == kind).count().max(1);
         let noun = if wanted == 1 { one } else { many };
-        Some(Finding::Problem {
+        Some(Finding::Full {
+            address: first,
             title: format!("the account has no room for {wanted} more {noun}"),
             because: format!(
                 "it has {used} of {most} in {}; an environment like this one needs {each}, so {} \

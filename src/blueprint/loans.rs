@@ -67,10 +67,15 @@ impl Whose {
 /// The live objects that others lend, by the address that stands for them here.
 pub type Lent = BTreeMap<Address, Live>;
 
-/// Whether objects of a kind can be lent.
+/// Whether objects of a kind can be lent, or belong to something that can: without its way out, a network
+/// serves nobody who borrows it.
 pub fn is_lendable(kind: &str) -> bool {
-    [BALANCER, CLUSTER, GROUP, KEY, LISTENER, SUBNET, VPC].contains(&kind)
+    let lends = [VPC, KEY, CLUSTER, BALANCER, GROUP].map(section_of);
+    kind == ATTACHMENT || lends.contains(&section_of(kind)) && !OWN.contains(&kind)
 }
+
+/// The kinds beside those that can be lent which serve only the environment that has them.
+const OWN: [&str; 3] = ["ec2.flow_log", "elb.listener_rule", "route53.record"];
 
 const ATTACHMENT: &str = "secretsmanager.attachment";
 const BALANCER: &str = "elb.load_balancer";

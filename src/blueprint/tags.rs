@@ -5,7 +5,7 @@ use std::time::Duration;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::{
-    TAG_BORROWS, TAG_DISPOSABLE, TAG_EXPIRES, TAG_KEYS, TAG_PROTECT, TAG_SET,
+    TAG_BORROWS, TAG_CREATED, TAG_DISPOSABLE, TAG_EXPIRES, TAG_KEYS, TAG_PROTECT, TAG_SET,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -70,6 +70,8 @@ impl Builder<'_> {
         let stamps = self.config.tags_at_creation.iter();
         let stamps = stamps.map(|(key, text)| (key.0.clone(), value(text)));
         let expires = self.config.ttl.as_ref().and_then(|ttl| end_of(&self.facts.now, ttl.time()));
-        stamps.chain(expires.map(|time| (TAG_EXPIRES.to_owned(), time))).collect()
+        let times = expires.map(|end| [(TAG_EXPIRES, end), (TAG_CREATED, self.facts.now.clone())]);
+        let times = times.into_iter().flatten().map(|(tag, time)| (tag.to_owned(), time));
+        stamps.chain(times).collect()
     }
 }

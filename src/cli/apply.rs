@@ -6,8 +6,9 @@ use super::confirm::{Consent, check_destroyable};
 use super::error::{CliError, ErrorKind};
 use super::execute::execute;
 use super::lease::{self, Hold};
+use super::preflight::Next;
 use super::session::Session;
-use super::{Context, expiry, lenders, saved, secret};
+use super::{Context, expiry, saved, secret};
 use payctl_engine::plan::{Plan, Purpose};
 use time::OffsetDateTime;
 
@@ -70,7 +71,7 @@ async fn change(
     if let Some(saved) = saved {
         saved::check(saved, &plan)?;
     }
-    session.preflight(&mut plan).await?;
+    session.preflight(&mut plan, Next::Apply).await?;
     let consent = Consent {
         auto_approve: args.auto_approve,
         allow_data_loss: args.allow_data_loss,
@@ -85,7 +86,6 @@ async fn change(
         Purpose::Apply => expiry::due(session, &snapshot, OffsetDateTime::now_utc()),
         Purpose::Destroy => expiry::Renewal::default(),
     };
-    lenders::check_unused(session, &plan).await?;
     let ended = execute(cx, session, &plan, &renewal, consent, hold).await;
     let reminded = secret::remind(cx, &waiting);
     ended.and_then(|code| reminded.map(|()| code))

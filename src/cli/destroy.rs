@@ -12,6 +12,7 @@ use super::session::{self, Session};
 use super::{Context, lenders};
 use crate::aws::{census, destroyed};
 use crate::config;
+use payctl_engine::model::error::ErrorClass;
 use payctl_engine::plan::Purpose;
 use payctl_engine::survey::Snapshot;
 
@@ -34,7 +35,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let session = open(cx, args.project.as_deref(), false).await?;
+    let session = open(cx, args.project.as_deref()).await?;
     check_destroyable(&session.blueprint)?;
     let work = async |hold: &Hold<'_>| change(cx, args, &session, hold).await;
     lease::under(cx, &session, &args.lease, "destroy", work).await
@@ -63,18 +64,14 @@ pub(super) async fn carry_out(
     consent: Consent<'_>,
     hold: &Hold<'_>,
 ) -> Result<u8, CliError> {
-    let plan = session.plan(snapshot, Purpose::Destroy, &cx.global.targets)?;
-    lenders::check_unused(session, &plan).await?;
+    let mut plan = session.plan(snapshot, Purpose::Destroy, &cx.global.targets)?;
+    lenders::refuse(session, &mut plan).await?;
     execute(cx, session, &plan, &Renewal::default(), consent, hold).await
 }
 
-/// The environment of the config; without a config for it, the one that tags name, or that was destroyed
-/// of late.
-pub(super) async fn open(
-    cx: &Context,
-    project: Option<&str>,
-    may_be_gone: bool,
-) -> Result<Session, CliError> {
+/// The environment of the config; without a config for it, the one that tags name, or else one that was
+/// destroyed of late: a second destroy finds what the first one left.
+pub(super) async fn open(cx: &Context, project: Option<&str>) -> Result<Session, CliError> {
     let (env, dir) = (cx.env()?, &cx.global.config_dir);
     let is_unknown = !dir.exists() || config::has(dir, &env).is_ok_and(|has| !has);
     if !is_unknown {
@@ -85,17 +82,26 @@ pub(super) async fn open(
         Some(project) => project.to_owned(),
         None => {
             let failed = |error| CliError::cloud("list the environments", &error);
-            let mut found: BTreeSet<_> =
-                census::environments(&aws).await.map_err(failed)?.into_keys().collect();
-            if may_be_gone {
-                let gone = destroyed::all(&aws, SystemTime::now()).await.map_err(failed)?;
-                found.extend(gone.into_iter().map(|one| (one.project, one.env)));
+            let living = census::environments(&aws).await.map_err(failed)?.into_keys();
+            let mut projects = projects_of(&env, living);
+            if projects.is_empty() {
+                let gone = match destroyed::all(&aws, SystemTime::now()).await {
+                    // An endpoint without the table keeps nothing of the sort.
+                    Err(error) if error.class == ErrorClass::Unsupported => Vec::new(),
+                    gone => gone.map_err(failed)?,
+                };
+                projects = projects_of(&env, gone.into_iter().map(|one| (one.project, one.env)));
             }
-            let projects = found.into_iter().filter(|(_, name)| *name == env);
-            only(&env, projects.map(|(project, _)| project).collect(), &aws.scope.region)?
+            only(&env, projects, &aws.scope.region)?
         }
     };
     Ok(Session::unconfigured(cx, &aws, &project, &env))
+}
+
+/// The projects that have an environment of this name, each once.
+fn projects_of(env: &str, all: impl Iterator<Item = census::Identity>) -> Vec<String> {
+    let named: BTreeSet<_> = all.filter(|(_, name)| name == env).collect();
+    named.into_iter().map(|(project, _)| project).collect()
 }
 
 /// The one project that has an environment of this name.

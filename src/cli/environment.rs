@@ -28,8 +28,9 @@ pub(super) fn choose(
     match named(flag, &variable) {
         Some(pattern) if is_pattern(&pattern) => {
             let title = format!("`{pattern}` names several environments");
-            return Err(CliError::new(ErrorKind::User, title)
-                .hinted("name one environment: only payctl plan takes a pattern"));
+            return Err(CliError::new(ErrorKind::User, title).hinted(
+                "name one environment: only payctl plan and payctl validate take a pattern",
+            ));
         }
         Some(named) => return Ok(fitting(named, config_dir)),
         None => {}

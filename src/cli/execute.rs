@@ -80,7 +80,12 @@ pub(super) async fn execute(
     match plan.purpose {
         Purpose::Apply => show_outputs(cx, session, &outputs)
             .map_err(|error| if plan.changes.is_empty() { error } else { error.hinted(MADE) })?,
-        Purpose::Destroy => receipt::show(cx, session, plan).await?,
+        Purpose::Destroy => {
+            // A destroy is complete once nothing is left.
+            hold.end_as("incomplete");
+            receipt::show(cx, session, plan).await?;
+            hold.end_as("complete");
+        }
     }
     session.explain_calls(cx);
     Ok(exit::SUCCESS)

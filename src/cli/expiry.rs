@@ -29,7 +29,8 @@ pub(super) struct Renewal {
 
 /// Until when an environment lives that is applied now and has no time yet.
 pub(super) fn end(ttl: Duration, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    now.checked_add(time::Duration::try_from(ttl).unwrap_or(time::Duration::MAX))
+    let ttl = time::Duration::try_from(ttl).unwrap_or(time::Duration::MAX);
+    now.truncate_to_second().checked_add(ttl)
 }
 
 /// The new time of an environment, if it gets one: it has none, it asks for less, or less than half of
@@ -122,5 +123,7 @@ mod tests {
         check(Some(36), None);
         check(Some(72), None);
         check(Some(73), end);
+        let odd = now + time::Duration::nanoseconds(123_456_789);
+        assert_eq!(renewed(ttl, None, odd), end, "whole seconds");
     }
 }

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::forecast::Forecast;
+use super::preflight::Next;
 use super::session::{self, Place, Reach, Session};
 use super::{Context, exit, expiry};
 use crate::aws::census;
@@ -238,7 +239,7 @@ impl Member {
         let session = Session::at(cx, loaded, place, Purpose::Apply).await?;
         let snapshot = session.survey(Purpose::Apply).await?;
         let mut plan = session.plan(&snapshot, Purpose::Apply, &[])?;
-        session.preflight(&mut plan).await?;
+        session.preflight(&mut plan, Next::Show).await?;
         let is_ours = |address| {
             snapshot.get(address).into_iter().flatten().any(|found| found.owner == Owner::Ours)
         };

@@ -24,7 +24,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
-    let session = destroy::open(cx, args.project.as_deref(), true).await?;
+    let session = destroy::open(cx, args.project.as_deref()).await?;
     let leases = Leases::new(session.provider.aws());
     let runs = leases.runs(usize::from(args.limit), SystemTime::now()).await;
     let runs = runs.map_err(|error| CliError::cloud("read the history", &error))?;

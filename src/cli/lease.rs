@@ -99,6 +99,13 @@ impl Hold<'_> {
         self.stop.is_requested() && self.lease.is_some_and(|lease| !lease.is_live())
     }
 
+    /// Remembers how a run ended of which all steps are done.
+    pub(super) fn end_as(&self, result: &'static str) {
+        if let Some(did) = self.report.borrow_mut().as_mut() {
+            did.result = result;
+        }
+    }
+
     /// Remembers what the run did.
     pub(super) fn record(&self, report: &Report) {
         let result = match (report.interrupted, report.is_complete()) {

@@ -1,26 +1,55 @@
-//! Environments that use something of another one: an environment stays while others need it.
+//! Environments that use something of another one: what they use stays while they need it.
 
 use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 
-use super::error::{CliError, ErrorKind};
+use super::error::CliError;
 use super::session::Session;
 use crate::aws::census;
 use crate::aws::clients::retry_read;
 use crate::aws::lent;
 use crate::blueprint::loans::is_lendable;
-use payctl_engine::model::live::Owner;
-use payctl_engine::plan::{Action, Change, Plan, Purpose};
+use payctl_engine::model::live::{Owner, Phase};
+use payctl_engine::plan::{Action, Change, Plan, Purpose, Refused};
 use payctl_engine::survey;
 
-/// Refuses to delete what others may use, as long as there are such environments. The index of tags also
-/// lists objects that are gone, so payctl looks at each of those environments itself.
-pub(super) async fn check_unused(session: &Session, plan: &Plan) -> Result<(), CliError> {
-    let goes = |change: &Change| matches!(change.action, Action::Delete | Action::Replace);
-    if !plan.changes.iter().any(|change| goes(change) && is_lendable(&change.address.kind)) {
+/// Refuses what a plan deletes or replaces of the parts that others may use, as long as there are such
+/// environments. An object that failed or that AWS is deleting serves nobody.
+pub(super) async fn refuse(session: &Session, plan: &mut Plan) -> Result<(), CliError> {
+    let goes = |change: &&Change| {
+        let serves = change
+            .live
+            .as_ref()
+            .is_some_and(|live| !matches!(live.phase, Phase::Failed(_) | Phase::Deleting(_)));
+        matches!(change.action, Action::Delete | Action::Replace)
+            && is_lendable(&change.address.kind)
+            && serves
+    };
+    let goes: Vec<&Change> = plan.changes.iter().filter(goes).collect();
+    if goes.is_empty() {
         return Ok(());
     }
+    let borrowers = borrowers(session).await?;
+    if borrowers.is_empty() {
+        return Ok(());
+    }
+    let env = &session.blueprint.scope.env;
+    let reason = format!("other environments use {env}: {}", borrowers.join(", "));
+    let refused = |change: &Change| Refused {
+        address: change.address.clone(),
+        origin: change.origin.clone(),
+        reason: reason.clone(),
+        hint: "destroy them first, or let them use another environment".to_owned(),
+    };
+    let refused: Vec<Refused> = goes.into_iter().map(refused).collect();
+    plan.refused.extend(refused);
+    Ok(())
+}
+
+/// The environments that use something of this one. The index of tags also lists objects that are gone, so
+/// payctl looks at each of those environments itself.
+async fn borrowers(session: &Session) -> Result<Vec<String>, CliError> {
     let aws = session.provider.aws();
     let failed = |error| CliError::cloud("look for environments that use this one", &error);
     let claimants = retry_read(|| census::claimants(aws)).await.map_err(failed)?;
@@ -33,12 +62,5 @@ pub(super) async fn check_unused(session: &Session, plan: &Plan) -> Result<(), C
         let is_blind = seen.unseen.iter().any(|unseen| !unseen.is_unsupported());
         Ok::<_, CliError>((is_left || is_blind).then_some(env))
     });
-    let borrowers: Vec<String> = try_join_all(others).await?.into_iter().flatten().collect();
-    if borrowers.is_empty() {
-        return Ok(());
-    }
-    let env = &aws.scope.env;
-    Err(CliError::new(ErrorKind::User, format!("other environments use {env}"))
-        .because(borrowers.join(", "))
-        .hinted("destroy them first, or let them use another environment"))
+    Ok(try_join_all(others).await?.into_iter().flatten().collect())
 }

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::forecast::Forecast;
+use super::preflight::Next;
 use super::session::Session;
 use super::{Context, environment, execute, exit, expiry, fleet, saved, secret, variable};
 use crate::ui::style::Style;
@@ -97,7 +98,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
     let snapshot = session.survey(purpose).await?;
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;
-    session.preflight(&mut plan).await?;
+    session.preflight(&mut plan, Next::Show).await?;
     let end = match purpose {
         Purpose::Apply => expiry::due(&session, &snapshot, OffsetDateTime::now_utc()).end,
         Purpose::Destroy => None,

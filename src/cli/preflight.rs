@@ -15,12 +15,22 @@ use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::plan::{Action, Change, Note, Plan};
 
+/// What follows once a plan is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// payctl shows the plan, and writes nothing.
+    Show,
+    /// payctl carries it out.
+    Apply,
+}
+
 /// Refuses a plan that AWS would refuse in the middle, or that would leave something behind, and says
-/// in the plan what is restored.
+/// in the plan what is restored. A full quota is a note in a plan that is only shown.
 pub(super) async fn check(
     aws: &Aws,
     blueprint: &Blueprint,
     plan: &mut Plan,
+    next: Next,
 ) -> Result<(), CliError> {
     let planned = plan.changes.iter().map(planned).collect();
     let cx = Preflight::new(aws, planned, &blueprint.resources, &plan.outputs);
@@ -33,12 +43,23 @@ pub(super) async fn check(
             found.extend(asked.map_err(|error| CliError::cloud(check.doing, &error))?);
         }
         for finding in &found {
-            if let Finding::Note { address, text, hint } = finding {
-                let change = plan.changes.iter().find(|change| change.address == *address);
-                let origin = change.map(|change| change.origin.clone()).unwrap_or_default();
-                let (address, text, hint) = (address.clone(), text.clone(), hint.clone());
-                notes.push(Note { address, origin, text, hint });
-            }
+            let (address, text, hint) = match finding {
+                Finding::Note { address, text, hint } => (address, text.clone(), hint),
+                Finding::Full { address, title, because, hint } if next == Next::Show => {
+                    (address, format!("{title}: {because}"), hint)
+                }
+                Finding::Full { .. }
+                | Finding::Problem { .. }
+                | Finding::Restored { .. }
+                | Finding::Unavailable { .. }
+                | Finding::Unrestorable { .. } => continue,
+            };
+            let change = plan.changes.iter().find(|change| change.address == *address);
+            let origin = change.map(|change| change.origin.clone()).unwrap_or_default();
+            notes.push(Note { address: address.clone(), origin, text, hint: hint.clone() });
+        }
+        if next == Next::Show {
+            found.retain(|finding| !matches!(finding, Finding::Full { .. }));
         }
         restored.extend(judged(&plan.changes, found)?);
     }
@@ -78,7 +99,8 @@ fn judged(changes: &[Change], found: Vec<Finding>) -> Result<Vec<(Address, Origi
                 unavailable.push(Unavailable { address, origin, what, zones, offered });
             }
             Finding::Unrestorable { address, obstacle } => unrestorable.push((address, obstacle)),
-            Finding::Problem { title, because, hint } => {
+            Finding::Full { title, because, hint, .. }
+            | Finding::Problem { title, because, hint } => {
                 return Err(CliError::new(ErrorKind::User, title).because(because).hinted(hint));
             }
         }

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::Context;
 use super::error::{CliError, ErrorKind};
 use super::execute::{of_targets, unlooked};
 use super::session::Session;
+use super::{Context, sweep};
 use crate::aws::destroyed;
 use crate::aws::leftovers::{self, Deleted, Held, Leftover, Search};
 use crate::ui::style::count;
@@ -134,7 +134,7 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
     let unseen = RefCell::new(Vec::new());
     let claims = RefCell::new(Vec::new());
     let unindexed = RefCell::new(None);
-    let look = async || -> Result<Vec<Leftover>, CliError> {
+    let search = async || -> Result<Vec<Leftover>, CliError> {
         let snapshot = session.survey_for(&names, Purpose::Destroy).await?;
         *unseen.borrow_mut() = of_targets(&snapshot.unseen, plan);
         *claims.borrow_mut() = left_alone(&snapshot);
@@ -157,6 +157,14 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
         }
         left.sort();
         Ok(left)
+    };
+    let look = async || -> Result<Vec<Leftover>, CliError> {
+        let left = search().await?;
+        let is_late = is_whole && unlooked(&unseen.borrow(), ErrorKind::Partial).is_none();
+        match is_late && sweep::rewritten(cx, session, &left).await {
+            true => search().await,
+            false => Ok(left),
+        }
     };
     let left = look_until_gone(look, |text| cx.note(text)).await?;
     let (unseen, claims) = (unseen.into_inner(), claims.into_inner());
@@ -188,9 +196,17 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
     }
     if !left.is_empty() {
         let told: Vec<String> = left.iter().map(told).collect();
-        return Err(CliError::new(ErrorKind::Partial, "some objects remain")
-            .because(told.join("\n"))
-            .hinted("run the same command again"));
+        let (bare, owned): (Vec<&Leftover>, Vec<&Leftover>) =
+            left.iter().partition(|left| left.found_by == Search::Names);
+        let error = CliError::new(ErrorKind::Partial, "some objects remain");
+        let mut error = error.because(told.join("\n"));
+        if !owned.is_empty() {
+            error = error.hinted("run the same command again");
+        }
+        if !bare.is_empty() {
+            error = error.hinted("delete objects without tags yourself, if nobody needs them");
+        }
+        return Err(error);
     }
     if let Some(error) = unlooked(&unseen, ErrorKind::Partial) {
         return Err(error);

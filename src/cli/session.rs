@@ -10,9 +10,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{CliError, ErrorKind};
+use super::preflight::{self, Next};
 #[cfg(feature = "sandbox")]
 use super::sandbox::embed;
-use super::{Context, Global, preflight, prices, variable};
+use super::{Context, Global, lenders, prices, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::lent;
@@ -68,6 +69,8 @@ pub(super) struct Session {
     pub ttl: Option<Duration>,
     /// The cloud.
     pub provider: AwsProvider,
+    /// How many calls its clients made for others before.
+    earlier: usize,
     began: Instant,
     screen: Screen,
     /// The kinds that payctl has warned about, since it could not read them.
@@ -88,6 +91,9 @@ impl Session {
     ) -> Result<Self, CliError> {
         let loaded = load(&cx.global, env)?;
         let place = connect(cx, &Reach::of(&cx.global, &loaded), None).await?;
+        if let Some(text) = unguarded(&loaded, &place.aws) {
+            cx.note(text);
+        }
         Box::pin(Self::at(cx, &loaded, &place, purpose)).await
     }
 
@@ -132,6 +138,7 @@ impl Session {
             prices: Vec::new(),
             ttl,
             provider,
+            earlier: 0,
             began,
             screen: cx.screen,
             warned,
@@ -157,6 +164,7 @@ impl Session {
             budget: None,
             prices: Vec::new(),
             ttl: None,
+            earlier: aws.meter.total(),
             provider: AwsProvider::new(aws),
             began: Instant::now(),
             screen: cx.screen,
@@ -298,10 +306,11 @@ impl Session {
         )
     }
 
-    /// Checks in advance what would fail in the middle of an apply, or after it. It makes no call for a
-    /// check that the plan does not need.
-    pub(super) async fn preflight(&self, plan: &mut Plan) -> Result<(), CliError> {
-        preflight::check(self.provider.aws(), &self.blueprint, plan).await
+    /// Checks in advance what would fail in the middle of an apply, or after it, and what others use. It
+    /// makes no call for a check that the plan does not need.
+    pub(super) async fn preflight(&self, plan: &mut Plan, next: Next) -> Result<(), CliError> {
+        lenders::refuse(self, plan).await?;
+        preflight::check(self.provider.aws(), &self.blueprint, plan, next).await
     }
 
     /// The configured address that looks most like this text.
@@ -314,7 +323,7 @@ impl Session {
 
     /// The effort so far.
     pub(super) fn effort(&self) -> Effort {
-        let calls = self.provider.aws().meter.total();
+        let calls = self.provider.aws().meter.total() - self.earlier;
         Effort { calls, elapsed: self.began.elapsed() }
     }
 
@@ -483,6 +492,19 @@ pub(super) fn names(
 /// All problems of an environment, as far as payctl can find them without an account.
 pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
     blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
+}
+
+/// What is said where the guard of the account does not stop a run: in the sandbox, which has an account of
+/// its own.
+fn unguarded(loaded: &Loaded, aws: &Aws) -> Option<String> {
+    let allowed = loaded.config.account.as_ref().map(|account| account.0.as_str())?;
+    let here = &aws.scope.account;
+    (allowed != here).then(|| {
+        format!(
+            "The config allows only account {allowed}. The sandbox is account {here}: with real \
+             credentials, payctl would stop here."
+        )
+    })
 }
 
 /// The outputs of live objects that this environment owns or shares.

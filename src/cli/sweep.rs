@@ -1,4 +1,5 @@
-//! What services write again after the destroy of an environment: `gc` deletes it.
+//! What services write again while an environment is destroyed, and after it: the destroy deletes it if it
+//! sees it, and otherwise `gc` does.
 //!
 //! Such an object has no tags. It counts as payctl's if the record of a destroy has exactly its name, the
 //! name holds that of the environment as a whole word, and nothing of the environment exists any more.
@@ -6,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use futures::future::try_join_all;
 use serde::Serialize;
 
 use super::Context;
@@ -15,6 +17,7 @@ use super::session::{self, Session};
 use crate::aws::clients::Aws;
 use crate::aws::destroyed::{self, Destroyed};
 use crate::aws::kinds::LATE;
+use crate::aws::leftovers::{self, Search};
 use crate::ui::style::count;
 use payctl_engine::apply::Report;
 use payctl_engine::event::Verb;
@@ -113,26 +116,70 @@ async fn carry_out(
     }
     hold.check()?;
     let aws = session.provider.aws();
-    let failed = |error| CliError::cloud("delete what came back after a destroy", &error);
     let mut report = Report::default();
-    for late in LATE {
-        let of_kind = own.iter().filter(|one| one.address.kind == late.kind);
-        let names: BTreeSet<String> = of_kind.clone().map(|one| one.name.clone()).collect();
-        // Somebody may have put tags on it since.
-        let still = (late.find)(aws, &names).await.map_err(failed)?;
-        for one in of_kind.filter(|one| still.contains(&one.name)) {
-            if hold.stop.is_requested() {
-                break;
+    let sweeping = async {
+        for late in LATE {
+            let of_kind = own.iter().filter(|one| one.address.kind == late.kind);
+            let names: BTreeSet<String> = of_kind.clone().map(|one| one.name.clone()).collect();
+            // Somebody may have put tags on it since.
+            let still = (late.find)(aws, &names).await?;
+            for one in of_kind.filter(|one| still.contains(&one.name)) {
+                if hold.stop.is_requested() {
+                    break;
+                }
+                (late.delete)(aws, &one.name).await?;
+                cx.stage.set(super::Stage::Changed);
+                report.done.push((one.address.clone(), Verb::Delete));
             }
-            (late.delete)(aws, &one.name).await.map_err(failed)?;
-            cx.stage.set(super::Stage::Changed);
-            report.done.push((one.address.clone(), Verb::Delete));
         }
-    }
+        Ok::<_, OpError>(())
+    };
+    let swept = sweeping.await;
     hold.record(&report);
+    if let Err(error) = swept {
+        hold.end_as("incomplete");
+        return Err(CliError::cloud("delete what came back after a destroy", &error));
+    }
     let what = count(report.done.len(), "object");
     cx.note(format_args!("Deleted {what} that a service wrote after the destroy of {env}."));
     Ok(super::exit::SUCCESS)
+}
+
+/// Deletes what a service wrote again while its environment was destroyed, once nothing else of it is
+/// left. Somebody agreed to the deletion of each of these names. Returns whether anything was deleted.
+pub(super) async fn rewritten(
+    cx: &Context,
+    session: &Session,
+    left: &[leftovers::Leftover],
+) -> bool {
+    if left.iter().any(|one| one.found_by != Search::Names) {
+        return false;
+    }
+    let aws = session.provider.aws();
+    let mut swept = 0;
+    for late in LATE {
+        let of_kind = left.iter().filter(|one| {
+            one.address.as_ref().is_some_and(|address| address.kind == late.kind)
+                && aws.scope.in_name(&one.id)
+        });
+        let names: BTreeSet<String> = of_kind.map(|one| one.id.clone()).collect();
+        let deleted = async {
+            let still = (late.find)(aws, &names).await?;
+            try_join_all(still.iter().map(|name| (late.delete)(aws, name))).await?;
+            Ok::<_, OpError>(still.len())
+        };
+        match deleted.await {
+            Ok(number) => swept += number,
+            Err(error) => cx.note(format_args!(
+                "warning: payctl could not delete what a service wrote again: {error}"
+            )),
+        }
+    }
+    if swept > 0 {
+        let what = count(swept, "object");
+        cx.note(format_args!("Deleted {what} that a service wrote again after the deletion."));
+    }
+    swept > 0
 }
 
 /// What a destroy is about to delete, kept for a later run. Nothing depends on it.

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::style::{count, table};
 use payctl_engine::model::live::Tags;
-use payctl_engine::model::scope::{TAG_EXPIRES, is_protected};
+use payctl_engine::model::scope::{TAG_CREATED, TAG_EXPIRES, is_protected};
 
 /// An environment, as its tags describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl State {
 const OWNERS: &[&str] = &["Owner", "Author", "Team"];
 /// The key of the tag that names a pull request.
 const PULL_REQUEST: &str = "PRNumber";
-/// The key of the tag with the time of a creation.
-const CREATED: &str = "CreatedAt";
+/// The keys of the tags with the time of a creation, the best first.
+const CREATED: [&str; 2] = ["CreatedAt", TAG_CREATED];
 
 /// The latest time until which one of these objects may live.
 pub fn expiry<'a>(all: impl IntoIterator<Item = &'a Tags>) -> Option<OffsetDateTime> {
@@ -73,7 +73,7 @@ pub fn expiry<'a>(all: impl IntoIterator<Item = &'a Tags>) -> Option<OffsetDateT
 
 /// When an object was created, if its tags say so.
 pub fn created(tags: &Tags) -> Option<OffsetDateTime> {
-    at(tags.get(CREATED)?)
+    CREATED.iter().find_map(|key| at(tags.get(*key)?))
 }
 
 fn at(text: &str) -> Option<OffsetDateTime> {
@@ -218,13 +218,14 @@ mod tests {
             (TAG_EXPIRES, "2026-11-30T11:00:00Z"),
         ]);
         let new =
-            tags(&[("CreatedAt", "2026-11-30T11:30:00Z"), (TAG_EXPIRES, "2026-12-03T11:30:00Z")]);
+            tags(&[(TAG_CREATED, "2026-11-30T11:30:00Z"), (TAG_EXPIRES, "2026-12-03T11:30:00Z")]);
         let prod =
             tags(&[("Team", "payments"), ("payctl:protect", "true"), ("PRNumber", "unknown")]);
         let here = |env| ("payment", env, "us-east-1");
         vec![
             row(here("pr-7"), &[&old], NOW),
             row(here("pr-8"), &[&old, &new], NOW),
+            row(here("pr-9"), &[&new], NOW),
             row(here("prod"), &[&prod], NOW),
             row(here("dev-2"), &[&tags(&[])], NOW),
         ]
@@ -233,18 +234,21 @@ mod tests {
     #[test]
     fn the_latest_expiry_of_any_object_counts() {
         let states: Vec<State> = rows().iter().map(|row| row.state).collect();
-        assert_eq!(states, [State::Expired, State::Live, State::Protected, State::Kept]);
+        let [expired, live, protected, kept] =
+            [State::Expired, State::Live, State::Protected, State::Kept];
+        assert_eq!(states, [expired, live, live, protected, kept]);
     }
 
     #[test]
     fn the_table_says_who_and_until_when() {
         insta::assert_snapshot!(text(&rows(), NOW), @r"
-        environment  project  owner     pull request  age  expires  resources  state
-        pr-7         payment  ada       7             3 d  1 h ago  1          expired
-        pr-8         payment  ada       8             3 d  in 2 d   2          live
-        prod         payment  payments  -             -    -        1          protected
-        dev-2        payment  -         -             -    -        1          kept
-        4 environments.
+        environment  project  owner     pull request  age     expires  resources  state
+        pr-7         payment  ada       7             3 d     1 h ago  1          expired
+        pr-8         payment  ada       8             3 d     in 2 d   2          live
+        pr-9         payment  -         9             30 min  in 2 d   1          live
+        prod         payment  payments  -             -       -        1          protected
+        dev-2        payment  -         -             -       -        1          kept
+        5 environments.
         ");
     }
 

@@ -205,6 +205,8 @@ fn an_apply_moves_the_time_on_and_no_plan_shows_it() {
     expect_empty(&folder, "pr-7");
     let moved = apply(&folder, "pr-7");
     assert!(moved.err.contains("pr-7 lives until 20"), "{}", moved.err);
+    let time = moved.err.split("lives until ").nth(1).expect("a time");
+    assert_eq!(time.find('Z'), Some("2026-12-01T02:03:04".len()), "whole seconds: {time}");
     assert!(listed(&folder)["pr-7"]["expires"].as_str() > first.as_str());
     expect_empty(&folder, "pr-7");
 
@@ -374,6 +376,56 @@ fn owned(address: &str) -> Tags {
 }
 
 #[test]
+fn a_destroyed_environment_is_not_in_the_list_although_the_index_has_it() {
+    let folder = Folder::empty();
+    let things = format!("[network]\ncidr = \"10.0.0.0/16\"\nnat = {{ count = 1 }}\n{THINGS}");
+    folder.write("config/pr.toml", &template("ttl = \"72h\"", &things));
+    apply(&folder, "pr-7");
+    // Its objects have no tag of the user.
+    assert!(listed(&folder)["pr-7"]["created"].as_str().is_some_and(|time| time.starts_with("20")));
+    apply(&folder, "pr-8");
+    folder.expect(0, "destroy --env pr-7 --sandbox --auto-approve");
+    let names: Vec<String> = listed(&folder).into_keys().collect();
+    assert_eq!(names, ["pr-8"]);
+    // One that lost its key lives on.
+    let hand = by_hand(&Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox"));
+    block_on(async {
+        let kms = aws_sdk_kms::Client::new(&hand);
+        let aliases = kms.list_aliases().send().await.expect("aliases");
+        let mut aliases = aliases.aliases().iter();
+        let own = aliases.find(|one| one.alias_name().is_some_and(|name| name.contains("pr-8")));
+        let key = own.and_then(|one| one.target_key_id()).expect("a key");
+        let call = kms.schedule_key_deletion().key_id(key).pending_window_in_days(7);
+        call.send().await.expect("scheduled");
+    });
+    let names: Vec<String> = listed(&folder).into_keys().collect();
+    assert_eq!(names, ["pr-8"]);
+}
+
+#[test]
+fn validate_checks_the_environments_that_fit_a_pattern() {
+    let folder = folder_with("");
+    folder.write("config/dev.toml", &format!("{HEAD}nonsense = 1\n"));
+    let fitting = folder.expect(0, "validate --env pr-*");
+    assert!(fitting.out.contains("The config is valid: pr-1."), "{}", fitting.out);
+    folder.expect(1, "validate");
+    let none = folder.expect(1, "validate --env pr-*x");
+    assert!(none.err.contains("no environment fits `pr-*x`"), "{}", none.err);
+}
+
+#[test]
+fn the_sandbox_says_that_it_is_not_the_account_of_the_config() {
+    let folder = Folder::empty();
+    let config = |account: &str| format!("{HEAD}account = \"{account}\"\n[queues.jobs]\n");
+    folder.write("config/dev.toml", &config("123456789012"));
+    let other = folder.expect(0, "plan --env dev --sandbox");
+    assert!(other.err.contains("The config allows only account 123456789012"), "{}", other.err);
+    folder.write("config/dev.toml", &config("000000000000"));
+    let own = folder.expect(0, "plan --env dev --sandbox");
+    assert!(!own.err.contains("allows only account"), "{}", own.err);
+}
+
+#[test]
 fn a_list_of_forty_environments_takes_few_calls() {
     let folder = Folder::empty();
     let hand = by_hand(&Sandbox::open(&folder.path(".payctl/sandbox")).expect("a sandbox"));
@@ -534,12 +586,15 @@ fn a_full_quota_of_addresses_is_found_before_the_first_write() {
     folder.write("config/pr.toml", &template("", network));
     apply(&folder, "pr-7");
     let before = folder.counts();
-    for command in ["plan", "apply --auto-approve"] {
-        let refused = folder.expect(1, &format!("{command} --env pr-8 --sandbox"));
-        assert!(refused.err.contains("no room for 3 more elastic IP addresses"), "{}", refused.err);
-        assert!(refused.err.contains("it has 3 of 5"), "{}", refused.err);
-        assert!(refused.err.contains("needs 3, so 0 more fit"), "{}", refused.err);
+    // A plan that writes nothing has a note.
+    let planned = folder.expect(2, "plan --env pr-8 --sandbox --detailed-exitcode").out;
+    let refused = folder.expect(1, "apply --auto-approve --env pr-8 --sandbox").err;
+    for text in [&planned, &refused] {
+        assert!(text.contains("no room for 3 more elastic IP addresses"), "{text}");
+        assert!(text.contains("it has 3 of 5"), "{text}");
+        assert!(text.contains("needs 3, so 0 more fit"), "{text}");
     }
+    assert!(planned.contains("note: ec2.elastic_ip/"), "{planned}");
     assert_eq!(folder.counts(), before);
     expect_empty(&folder, "pr-7");
 }

@@ -163,6 +163,78 @@ fn a_destroy_that_runs_again_searches_for_what_the_killed_one_deleted() {
 }
 
 #[test]
+fn the_shipped_template_is_destroyed_from_an_empty_folder() {
+    let folder = Folder::shipped();
+    folder.edit("config/pr.toml", "ttl = \"72h\"", "ttl = \"1s\"");
+    for env in ["pr-7", "pr-8"] {
+        apply(&folder, env);
+    }
+    sleep(Duration::from_millis(1100));
+    let ran = folder.expect(0, &format!("destroy --env pr-7 {NOWHERE} --auto-approve"));
+    assert!(ran.err.contains("Verified: nothing of payment pr-7"), "{}", ran.err);
+    // The database writes its log group again as long as it is there.
+    assert!(!ran.err.contains("checking again"), "{}", ran.err);
+    assert!(!ran.err.contains("wrote again"), "{}", ran.err);
+    let ran = folder.expect(0, &format!("gc {NOWHERE} --auto-approve"));
+    assert!(ran.err.contains("Verified: nothing of payment pr-8"), "{}", ran.err);
+    assert!(!ran.err.contains("checking again"), "{}", ran.err);
+    assert_eq!(groups(&folder), Vec::<String>::new());
+}
+
+#[test]
+fn a_destroy_that_runs_again_deletes_what_a_service_wrote_again() {
+    let folder = folder_with("");
+    apply(&folder, "pr-7");
+    destroy(&folder, "pr-7");
+    let alike = "/aws/lambda/pr-77-shop-lambda-check";
+    write_late(&folder, &[GROUP, alike]);
+    let ran = folder.expect(0, &format!("destroy --env pr-7 {NOWHERE} --auto-approve"));
+    assert!(ran.err.contains("Deleted 1 object that a service wrote again"), "{}", ran.err);
+    assert!(ran.err.contains("Verified: nothing of shop pr-7"), "{}", ran.err);
+    assert_eq!(groups(&folder), [alike]);
+}
+
+#[test]
+fn a_destroy_that_cannot_show_its_end_is_recorded_as_incomplete_and_runs_again() {
+    let folder = folder_with("");
+    apply(&folder, "pr-7");
+    let policy = folder.policy_without("destroy", "pr-7", "tag:GetResources");
+    let mut command = folder.payctl("destroy --env pr-7 --sandbox --auto-approve");
+    let ran = ended(command.env("PAYCTL_SANDBOX_POLICY", policy));
+    ran.expect(3, "the index is denied");
+    assert!(ran.err.contains("run the same command again"), "{}", ran.err);
+    let ended = |folder: &Folder| {
+        let ran = folder.expect(0, &format!("history --env pr-7 {NOWHERE} --json"));
+        let line: Value = serde_json::from_str(&ran.out).expect("a JSON line");
+        let runs = line["runs"].as_array().expect("a list").clone();
+        let results = runs.iter().map(|run| format!("{} {}", run["task"], run["result"]));
+        results.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (apply, destroyed) = ("\"apply\" \"complete\"", "\"destroy\" \"complete\"");
+    let incomplete = "\"destroy\" \"incomplete\"";
+    assert_eq!(ended(&folder), [apply, incomplete].map(str::to_owned).into());
+    // The same command without a config, although no tag names the environment any more.
+    let again = folder.expect(0, &format!("destroy --env pr-7 {NOWHERE} --auto-approve"));
+    assert!(again.err.contains("Verified: nothing of shop pr-7"), "{}", again.err);
+    assert_eq!(ended(&folder), [apply, destroyed, incomplete].map(str::to_owned).into());
+}
+
+#[test]
+fn gc_counts_the_calls_of_each_environment_by_itself() {
+    let folder = folder_with("ttl = \"1s\"");
+    for env in ["pr-7", "pr-8", "pr-9"] {
+        apply(&folder, env);
+    }
+    sleep(Duration::from_millis(1100));
+    let ran = folder.expect(0, &format!("gc {NOWHERE} --auto-approve --json"));
+    let lines = ran.out.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let plans: Vec<Value> = lines.filter(|line: &Value| line["type"] == "plan").collect();
+    let calls: Vec<u64> = plans.iter().filter_map(|plan| plan["api_calls"].as_u64()).collect();
+    assert_eq!(calls.len(), 3, "{calls:?}");
+    assert!(calls.iter().all(|each| *each < calls[0] * 3 / 2), "{calls:?}");
+}
+
+#[test]
 fn the_history_of_an_environment_needs_no_config() {
     let folder = folder_with("");
     apply(&folder, "pr-7");

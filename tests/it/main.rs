@@ -50,6 +50,7 @@ mod kms;
 mod lambda;
 mod late;
 mod leases;
+mod lenders;
 mod logs;
 mod looking;
 mod moto;

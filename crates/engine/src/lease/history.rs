@@ -23,7 +23,8 @@ pub struct RunRecord {
     pub commit: Option<String>,
     /// The fencing token of its lease; none if it ran without.
     pub token: Option<u64>,
-    /// `complete`, `failed` or `interrupted`.
+    /// `complete`, `failed`, `interrupted`, or `incomplete`: of a destroy whose steps are all done, and that
+    /// could not show that nothing is left.
     pub result: String,
     /// The steps that ended well: `create sqs.queue/jobs`.
     pub changed: Vec<String>,

@@ -27,6 +27,8 @@ pub const TAG_PROTECT: &str = "payctl:protect";
 pub const TAG_DISPOSABLE: &str = "payctl:disposable";
 /// When an environment may be collected: the latest such time among its objects counts.
 pub const TAG_EXPIRES: &str = "payctl:expires";
+/// When an object of such an environment was created.
+pub const TAG_CREATED: &str = "payctl:created";
 /// The environments that an object's environment uses something of, separated by spaces.
 pub const TAG_BORROWS: &str = "payctl:borrows";
 /// The value of a mark: of protection and of disposability.

@@ -49,7 +49,7 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
     let found = match standing(cx.aws).await {
         Ok(Some((used, most))) => {
             let room = Room { kind, names: NAMES, used, most };
-            room.lacks(cx, wanted.len(), |needed| {
+            room.lacks(cx, &wanted, |needed| {
                 format!(
                     "use the network of another environment (`[network] from`), or `nat = {{ kind = \
                      \"instance\" }}`, or {}",

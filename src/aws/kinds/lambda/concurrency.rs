@@ -61,7 +61,8 @@ async fn check(cx: &Preflight<'_>) -> Result<Vec<Finding>, OpError> {
         .filter(|(_, more)| *more > 0)
         .map(|(planned, more)| format!("{} +{more} ({})", planned.address, planned.origin))
         .collect();
-    Ok(vec![Finding::Problem {
+    Ok(vec![Finding::Full {
+        address: first.address.clone(),
         title: format!("the account cannot reserve {wanted} more concurrent calls"),
         because: format!(
             "of its {limit}, it can reserve {possible} more: 100 stay unreserved for all \

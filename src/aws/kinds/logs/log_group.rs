@@ -49,14 +49,26 @@ impl Resource for LogGroup {
         notes: &[
             "A late write to a deleted log group recreates it, without retention and tags. An \
              apply adopts such a group under `/aws/` if the config wants it and it has no tags. A \
-             destroy leaves it; `payctl gc` deletes it if payctl kept its name when it destroyed \
-             the environment.",
+             destroy deletes it again if it sees it at its end; later, `payctl gc` does so if \
+             payctl kept its name when it destroyed the environment.",
             "A retention policy of the account overrides the retention of its log groups.",
             "The policy of the key must allow the service logs.REGION.amazonaws.com.",
             "Events that were encrypted with a key stay encrypted after the key is removed from \
              the group.",
         ],
         immutable: &["name"],
+        // Whatever writes into it creates it again: a database names it nowhere.
+        delete_after: &[
+            "apigateway.stage",
+            "autoscaling.group",
+            "ec2.flow_log",
+            "ecs.cluster",
+            "ecs.service",
+            "lambda.function",
+            "rds.cluster",
+            "rds.instance",
+            "waf.web_acl",
+        ],
         replace: Replace::Forbidden,
         data: Some("the log events"),
         deadline: Duration::from_secs(180),
