@@ -249,6 +249,27 @@ pub fn loads(resources: &Resources, assume: &Assumptions) -> BTreeMap<Address, L
     loads
 }
 
+/// The drivers that a resource charges for or passes on.
+pub fn drivers(resources: &Resources, assume: &Assumptions, address: &Address) -> Vec<Driver> {
+    let graph = Graph::of(resources);
+    let (Some(kind), Some(spec)) = (find_kind(&address.kind), resources.get(address)) else {
+        return Vec::new();
+    };
+    let of = |load: Load| {
+        let view = Costs { address, assume, load, all: &graph };
+        (kind.charges(spec, &view).unwrap_or_default(), kind.passes(spec, &view))
+    };
+    // Much more than one, so that no tier of units hides it.
+    const MUCH: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+    let usual = of(Load::probe());
+    let counts = |driver: &Driver| {
+        let mut load = Load::probe();
+        load.set(*driver, MUCH);
+        of(load) != usual
+    };
+    Driver::STATED.into_iter().filter(counts).collect()
+}
+
 /// What CloudWatch measures of the load of resources that have these ids of AWS.
 pub fn gauges(
     resources: &Resources,

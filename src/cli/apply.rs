@@ -30,6 +30,9 @@ pub(super) struct Args {
     /// Take the prices from AWS's price list instead of those in payctl
     #[arg(long)]
     live_prices: bool,
+    /// A file of prices, which replace those in payctl
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     #[command(flatten)]
     lease: lease::Args,
 }
@@ -41,9 +44,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         None => cx.env()?,
     };
     let mut session = Session::open(cx, &env).await?;
-    if args.live_prices {
-        session.price_live(cx).await?;
-    }
+    session.price(cx, args.live_prices, args.prices.as_deref()).await?;
     let work = async |hold: &Hold<'_>| change(cx, args, &session, saved.as_ref(), hold).await;
     lease::under(cx, &session, &args.lease, "apply", work).await
 }

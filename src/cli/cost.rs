@@ -7,13 +7,13 @@ use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::Assumptions;
 use payctl_money::prices::Prices;
 use payctl_money::{Decimal, cents};
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session, Sketch};
 use super::{Context, Global, exit, expiry, prices, spending};
-use crate::aws::costs::{self, Resources};
+use crate::aws::costs::{self, Known, Resources};
 use crate::blueprint::advice::{self, Advice};
 use crate::blueprint::{self, Facts};
 use crate::config;
@@ -22,8 +22,9 @@ use crate::ui::cost as texts;
 use crate::ui::cost::{Impact, Sides, Statement, Until};
 use crate::ui::savings::{self, Saving};
 use payctl_engine::model::desired::Blueprint;
+use payctl_engine::model::live::Live;
 use payctl_engine::model::scope::Scope;
-use payctl_engine::plan::{Action, Plan, Purpose};
+use payctl_engine::plan::{Action, Change, Plan, Purpose};
 
 /// Show what the environment costs
 ///
@@ -84,7 +85,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         session::explain_calls(cx, &aws);
     }
     // Negotiated prices count before those of the list.
-    own.extend(args.prices.as_deref().map(prices::read).transpose()?);
+    let region = &after.blueprint.scope.region;
+    own.extend(args.prices.as_deref().map(|path| prices::read(path, region)).transpose()?);
     let mut bill = bill_of(&after.blueprint, &assume, &own);
     let (mut measured, mut actual) = (None, None);
     if args.measured.is_some() || args.actual.is_some() {
@@ -109,11 +111,12 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     };
     // Both sides have the same load, that of the environment that is asked about.
     let compared = before.map(|(name, before)| {
+        let differences = after.assume.differences(&before.assume);
         let before = bill_of(&before.blueprint, &assume, &own);
-        (name, Comparison::of(&before, &bill), before)
+        (name, Comparison::of(&before, &bill), before, differences)
     });
     let mut steps = Vec::new();
-    if let (Some(dir), Some((_, _, before))) = (&args.baseline, &compared) {
+    if let (Some(dir), Some((_, _, before, _))) = (&args.baseline, &compared) {
         let elsewhere = Global { config_dir: dir.clone(), ..cx.global.clone() };
         let mut last = before.total();
         for name in steps_of(dir, &env)? {
@@ -132,11 +135,18 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let now = OffsetDateTime::now_utc();
     let ttl = after.loaded.config.ttl.as_ref().map(TimeSpan::time);
     let until = ttl.and_then(|ttl| Until::of(&bill, now, expiry::end(ttl, now)?));
-    let compared = compared.as_ref();
+    let sides = compared.as_ref().map(|(name, compared, before, differences)| Sides {
+        name,
+        before,
+        compared,
+        usage_of: &env,
+        differences,
+        steps: &steps,
+    });
     let (kind, body) = ("cost", || {
         let mut body = texts::json(&bill, &assume);
-        if let Some((name, compared, before)) = compared {
-            body["baseline"] = texts::comparison_json(name, compared, before, &steps, &assume);
+        if let Some(sides) = &sides {
+            body["baseline"] = texts::comparison_json(sides, &assume);
         }
         if let Some(until) = &until {
             body["until"] = until.json();
@@ -152,7 +162,6 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         }
         body
     });
-    let sides = compared.map(|(name, compared, _)| Sides { name, compared, steps: &steps });
     let (compared, until) = (sides.as_ref(), until.as_ref());
     let statement = Statement { scope: &scope, bill: &bill, assume: &assume, until, compared };
     cx.show(kind, body, || {
@@ -231,8 +240,11 @@ pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>
         }
     }
     // A live object names others by their ids. Load follows references.
-    let lives =
-        plan.changes.iter().filter_map(|one| Some((&one.address, &one.live.as_ref()?.outputs)));
+    let lives = plan
+        .changes
+        .iter()
+        .chain(&plan.beyond)
+        .filter_map(|one| Some((&one.address, &one.live.as_ref()?.outputs)));
     let known = costs::known(plan.outputs.iter().chain(lives));
     for change in &plan.changes {
         let address = &change.address;
@@ -242,27 +254,46 @@ pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>
             after.insert(address.clone(), spec.clone());
         }
         let Some(live) = &change.live else { continue };
-        let live = costs::with_references(&address.kind, &live.spec, &known);
-        // What differs is the live object's. A read does not tell everything that the config says.
-        let mut spec = wanted.get(address).unwrap_or(&live).clone();
-        for field in &change.fields {
-            let top = field.path.split('.').next().unwrap_or(&field.path);
-            if let (Some(old), Some(now)) = (live.get(top), spec.get_mut(top)) {
-                *now = old.clone();
-            }
-        }
-        before.insert(address.clone(), spec);
+        before.insert(address.clone(), as_live(change, live, &wanted, &known));
     }
     // A destroy finds what the config describes, as far as it exists.
     if plan.purpose == Purpose::Destroy {
         after.clear();
+    }
+    // What the targets leave out stays as it is live.
+    for change in &plan.beyond {
+        let Some(live) = &change.live else { continue };
+        let spec = as_live(change, live, &wanted, &known);
+        before.insert(change.address.clone(), spec.clone());
+        after.insert(change.address.clone(), spec);
     }
     let prices = prices::of(&session.blueprint.scope.region, &session.prices);
     let bill = |resources: &Resources| costs::bill(resources, &session.assume, &prices);
     let (before, after) = (bill(&before), bill(&after));
     let now = OffsetDateTime::now_utc();
     let until = end.and_then(|end| Until::of(&after, now, end));
-    Impact { before, after, payments: session.assume.payments_per_month, until }
+    Impact {
+        before,
+        after,
+        payments: session.assume.payments_per_month,
+        until,
+        budget: session.budget,
+        priced_by: session.priced_by.clone(),
+    }
+}
+
+/// The spec of a live object. What differs is the live object's. A read does not tell everything that
+/// the config says.
+fn as_live(change: &Change, live: &Live, wanted: &Resources, known: &Known) -> Value {
+    let live = costs::with_references(&change.address.kind, &live.spec, known);
+    let mut spec = wanted.get(&change.address).unwrap_or(&live).clone();
+    for field in &change.fields {
+        let top = field.path.split('.').next().unwrap_or(&field.path);
+        if let (Some(old), Some(now)) = (live.get(top), spec.get_mut(top)) {
+            *now = old.clone();
+        }
+    }
+    spec
 }
 
 /// Refuses an apply that goes over the budget, unless it lowers the cost or has a reason, which then
@@ -273,12 +304,16 @@ pub(super) fn check_budget(
     plan: &Plan,
     reason: Option<&str>,
 ) -> Result<Option<String>, CliError> {
-    let Some(budget) = session.budget.map(Decimal::from) else { return Ok(None) };
+    let Some(budget) = session.budget else { return Ok(None) };
     if plan.purpose == Purpose::Destroy || plan.changes.is_empty() {
         return Ok(None);
     }
     let Impact { before, after, .. } = impact(session, plan, None);
-    if after.total() <= budget || after.total() <= before.total() {
+    if after.total() <= budget {
+        warn_of_unpriced(cx, budget, &after);
+        return Ok(None);
+    }
+    if after.total() <= before.total() {
         return Ok(None);
     }
     let over = format!(
@@ -301,4 +336,18 @@ pub(super) fn check_budget(
         .because(format!("the plan adds {dearest}"))
         .hinted("lower the cost, or raise `monthly` in [budget]")
         .hinted("or go on with --over-budget \"REASON\""))
+}
+
+/// Says that a budget does not count what has no price.
+fn warn_of_unpriced(cx: &Context, budget: Decimal, after: &Bill) {
+    if after.unpriced.is_empty() {
+        return;
+    }
+    let named = after.unpriced.iter().map(|one| format!("{} ({})", one.address, one.reason));
+    cx.screen.note(&format!(
+        "warning: the budget of {} USD cannot be judged, since these have no price and count as 0: \
+         {}\n  state their prices with --prices FILE, or take them from AWS with --live-prices\n",
+        texts::amount(budget),
+        named.collect::<Vec<_>>().join(", ")
+    ));
 }

@@ -60,6 +60,7 @@ mod signals;
 mod spending;
 mod status;
 mod sweep;
+mod usage;
 mod validate;
 
 /// Creates, changes and deletes payment infrastructure on AWS. It has no state file: the live cloud

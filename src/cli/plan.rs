@@ -25,6 +25,9 @@ pub(super) struct Args {
     /// Take the prices from AWS's price list instead of those in payctl
     #[arg(long)]
     live_prices: bool,
+    /// A file of prices, which replace those in payctl
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Exit with 2 if there are changes
     #[arg(long)]
     detailed_exitcode: bool,
@@ -92,9 +95,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         return Box::pin(fleet::plan(cx, &pattern, args.detailed_exitcode)).await;
     }
     let mut session = Session::open(cx, &cx.env()?).await?;
-    if args.live_prices {
-        session.price_live(cx).await?;
-    }
+    session.price(cx, args.live_prices, args.prices.as_deref()).await?;
     let purpose = if args.destroy { Purpose::Destroy } else { Purpose::Apply };
     let snapshot = session.survey(purpose).await?;
     let mut plan = session.plan(&snapshot, purpose, &cx.global.targets)?;

@@ -244,6 +244,7 @@ mod tests {
             notes: Vec::new(),
             unseen: Vec::new(),
             left_alone: Vec::new(),
+            beyond: Vec::new(),
             outputs: BTreeMap::new(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use super::error::{CliError, ErrorKind};
 use super::preflight::{self, Next};
 #[cfg(feature = "sandbox")]
 use super::sandbox::embed;
-use super::{Context, Global, lenders, prices, variable};
+use super::{Context, Global, lenders, prices, usage, variable};
 use crate::aws;
 use crate::aws::clients::{Aws, Connection, retry_read};
 use crate::aws::lent;
@@ -26,6 +27,7 @@ use crate::blueprint::shifts::{Shift, shifts};
 use crate::blueprint::{self, Facts};
 use crate::config::schema::Config;
 use crate::config::schema::text::TimeSpan;
+use crate::config::schema::usage::Budget;
 use crate::config::{self, Loaded, Problem};
 use crate::ui::looking;
 use crate::ui::plan::{Effort, Used};
@@ -41,6 +43,7 @@ use payctl_engine::plan::{Plan, Purpose};
 use payctl_engine::planner::{self, PlanError};
 use payctl_engine::provider::Provider as _;
 use payctl_engine::survey::{self, Looking, Snapshot, SurveyError};
+use payctl_money::Decimal;
 use payctl_money::load::Assumptions;
 use payctl_money::prices::Prices;
 
@@ -62,9 +65,11 @@ pub(super) struct Session {
     /// What a month is assumed to bring.
     pub assume: Assumptions,
     /// The most that it may cost in a month, in US dollars.
-    pub budget: Option<u32>,
+    pub budget: Option<Decimal>,
     /// Prices in place of those in payctl.
     pub prices: Vec<Prices>,
+    /// Where those are from.
+    pub priced_by: Vec<String>,
     /// How long it lives after an apply.
     pub ttl: Option<Duration>,
     /// The cloud.
@@ -124,7 +129,11 @@ impl Session {
             .collect();
         let (checks, shifts) = (checks(loaded, &known), shifts(loaded, &known));
         let assume = loaded.config.usage.assumptions();
-        let budget = loaded.config.budget.as_ref().map(|budget| budget.monthly);
+        let ignored = usage::problems(loaded, &blueprint, &assume);
+        if purpose == Purpose::Apply && !ignored.is_empty() {
+            return Err(CliError::config(&ignored));
+        }
+        let budget = loaded.config.budget.as_ref().map(Budget::most);
         let ttl = loaded.config.ttl.as_ref().map(TimeSpan::time);
         let (provider, warned) = (AwsProvider::new(aws), RefCell::default());
         Ok(Self {
@@ -136,6 +145,7 @@ impl Session {
             assume,
             budget,
             prices: Vec::new(),
+            priced_by: Vec::new(),
             ttl,
             provider,
             earlier: 0,
@@ -163,6 +173,7 @@ impl Session {
             assume: Assumptions::default(),
             budget: None,
             prices: Vec::new(),
+            priced_by: Vec::new(),
             ttl: None,
             earlier: aws.meter.total(),
             provider: AwsProvider::new(aws),
@@ -172,10 +183,25 @@ impl Session {
         }
     }
 
-    /// Takes the prices of AWS's list in place of those in payctl.
-    pub(super) async fn price_live(&mut self, cx: &Context) -> Result<(), CliError> {
+    /// Takes the prices of AWS's list in place of those in payctl, and in their place those of a file.
+    pub(super) async fn price(
+        &mut self,
+        cx: &Context,
+        is_live: bool,
+        file: Option<&Path>,
+    ) -> Result<(), CliError> {
         let aws = self.provider.aws();
-        self.prices = vec![prices::live(cx, aws, &aws.scope.region).await?];
+        let region = &aws.scope.region;
+        // First the file, which costs no call.
+        let own = file.map(|path| prices::read(path, region)).transpose()?;
+        let (mut all, mut names) = (Vec::new(), Vec::new());
+        if is_live {
+            all.push(prices::live(cx, aws, region).await?);
+            names.push("AWS's price list".to_owned());
+        }
+        all.extend(own);
+        names.extend(file.map(|path| path.display().to_string()));
+        (self.prices, self.priced_by) = (all, names);
         Ok(())
     }
 
@@ -455,6 +481,10 @@ pub(super) fn sketch(global: &Global, env: &str) -> Result<Sketch, Vec<Problem>>
     let loaded = config::load_in(&global.config_dir, env, &variable, global.region.as_deref())?;
     let blueprint = blueprint::build(&loaded, &Facts::placeholder(&loaded.config.region))?;
     let assume = loaded.config.usage.assumptions();
+    let ignored = usage::problems(&loaded, &blueprint, &assume);
+    if !ignored.is_empty() {
+        return Err(ignored);
+    }
     Ok(Sketch { loaded, blueprint, assume })
 }
 
@@ -491,7 +521,11 @@ pub(super) fn names(
 
 /// All problems of an environment, as far as payctl can find them without an account.
 pub(super) fn problems(global: &Global, env: &str) -> Vec<Problem> {
-    blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref())
+    let found = blueprint::problems(&global.config_dir, env, &variable, global.region.as_deref());
+    match found.is_empty() {
+        true => sketch(global, env).err().unwrap_or_default(),
+        false => found,
+    }
 }
 
 /// What is said where the guard of the account does not stop a run: in the sandbox, which has an account of

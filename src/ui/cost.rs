@@ -1,10 +1,11 @@
 //! Money as text, Markdown and JSON. Amounts are rounded here, half away from zero.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use payctl_money::bill::{Basis, Bill, Item, number_of};
+use payctl_money::bill::{Basis, Bill, Item, Unpriced, number_of};
 use payctl_money::compare::{Comparison, Row};
-use payctl_money::load::Assumptions;
+use payctl_money::load::{Assumptions, Difference};
 use payctl_money::{Decimal, cents, round};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
@@ -24,6 +25,41 @@ pub struct Impact {
     pub payments: Decimal,
     /// What it costs until it goes, if it goes by itself.
     pub until: Option<Until>,
+    /// The most that it may cost in a month, in US dollars.
+    pub budget: Option<Decimal>,
+    /// Whose prices stand in place of those in payctl: a file, or AWS's list.
+    pub priced_by: Vec<String>,
+}
+
+impl Impact {
+    /// What the environment costs above its budget, after the plan.
+    pub fn over(&self) -> Option<Decimal> {
+        let over = self.after.total() - self.budget?;
+        (over > Decimal::ZERO).then_some(over)
+    }
+
+    /// The prices that are not verified, before or after.
+    fn unverified(&self) -> Vec<&str> {
+        let both = self.before.unverified().into_iter().chain(self.after.unverified());
+        both.collect::<BTreeSet<&str>>().into_iter().collect()
+    }
+
+    /// What has no price, before or after.
+    fn unpriced(&self) -> BTreeSet<&Unpriced> {
+        self.before.unpriced.iter().chain(&self.after.unpriced).collect()
+    }
+
+    /// What the plan says of the budget after the amount.
+    fn judged(&self) -> String {
+        let Some(budget) = self.budget.map(amount) else { return String::new() };
+        if self.over().is_some() {
+            format!(", over its budget of {budget} USD")
+        } else if !self.after.unpriced.is_empty() {
+            format!(", a budget of {budget} USD cannot be judged: not all prices are known")
+        } else {
+            String::new()
+        }
+    }
 }
 
 /// What an environment costs until its time has passed.
@@ -82,8 +118,14 @@ pub struct Statement<'a> {
 pub struct Sides<'a> {
     /// What a reader calls it.
     pub name: &'a str,
+    /// The bill of it.
+    pub before: &'a Bill,
     /// What differs.
     pub compared: &'a Comparison,
+    /// Whose `[usage]` both sides are computed with.
+    pub usage_of: &'a str,
+    /// Where the `[usage]` of the other side says something else.
+    pub differences: &'a [Difference],
     /// The steps between the two, if they are known.
     pub steps: &'a [Row],
 }
@@ -143,6 +185,26 @@ fn doubts(bill: &Bill) -> Vec<String> {
     doubts
 }
 
+/// What a reader must know about the other side of a comparison before believing it.
+fn doubts_of_sides(bill: &Bill, sides: &Sides<'_>) -> Vec<String> {
+    let Sides { name, before, usage_of, differences, .. } = sides;
+    let own: BTreeSet<String> = doubts(bill).into_iter().collect();
+    let mut found = vec![format!("Both sides are computed with the [usage] of {usage_of}.")];
+    if !differences.is_empty() {
+        let say = |number: Option<Decimal>| {
+            number.map_or_else(|| "what is computed".to_owned(), |known| self::number(known, 3))
+        };
+        let differs = differences
+            .iter()
+            .map(|one| format!("{} {} instead of {}", one.key, say(one.used), say(one.other)));
+        let differs = differs.collect::<Vec<_>>().join(", ");
+        found.push(format!("The [usage] of {name} differs. Used: {differs}."));
+    }
+    let others = doubts(before).into_iter().filter(|doubt| !own.contains(doubt));
+    found.extend(others.map(|doubt| format!("{name}: {doubt}")));
+    found
+}
+
 /// The assumptions in a sentence.
 fn assumed(assume: &Assumptions) -> String {
     let Assumptions { payments_per_month, function_ms, peak_factor, .. } = assume;
@@ -187,8 +249,8 @@ pub fn text(statement: Statement<'_>, style: Style) -> String {
         |title: &str, rows: Vec<Vec<String>>| sectioned(&mut text, title, &rows, style);
     let components = bill.components().into_iter();
     section("Components", components.map(|(name, sum)| vec![name.into(), aligned(sum)]).collect());
-    section("Items", bill.items.iter().map(row).collect());
-    if let Some(Sides { name, compared, steps }) = compared {
+    section("Items", bill.items.iter().map(|item| row(item).to_vec()).collect());
+    if let Some(Sides { name, compared, steps, .. }) = compared {
         if !steps.is_empty() {
             section("Steps", steps.iter().map(compared_row).collect());
         }
@@ -197,7 +259,8 @@ pub fn text(statement: Statement<'_>, style: Style) -> String {
         let differ = compared.resources.iter().filter(|row| !cents(row.saved()).is_zero());
         section("Resources that differ", differ.map(compared_row).collect());
     }
-    let doubts = doubts(bill);
+    let mut doubts = doubts(bill);
+    doubts.extend(compared.into_iter().flat_map(|sides| doubts_of_sides(bill, sides)));
     if !doubts.is_empty() {
         text.push('\n');
         for doubt in doubts {
@@ -216,13 +279,13 @@ pub(super) fn sectioned(text: &mut String, title: &str, rows: &[Vec<String>], st
 }
 
 /// A line of a bill as cells.
-fn row(item: &Item) -> Vec<String> {
+fn row(item: &Item) -> [String; 5] {
     let basis = match item.basis {
         Basis::Fixed => "fixed",
         Basis::Usage => "usage",
     };
     let mark = if item.verified { "" } else { ", not verified" };
-    vec![
+    [
         item.address.clone(),
         item.what.clone(),
         format!("{} {} x {}", number(item.quantity, 3), item.unit, number(item.unit_price, 12)),
@@ -262,7 +325,7 @@ pub fn markdown(statement: Statement<'_>) -> String {
     if let Some(until) = until {
         let _ = writeln!(text, "\n{}, if it is applied now", until.text(&bill.currency));
     }
-    if let Some(Sides { name, compared, steps }) = compared {
+    if let Some(Sides { name, compared, steps, .. }) = compared {
         let _ = writeln!(text, "\nCompared with {name}:\n");
         let _ = writeln!(
             text,
@@ -280,8 +343,22 @@ pub fn markdown(statement: Statement<'_>) -> String {
             let _ = writeln!(text, "| {name} | {} |", amount(sum));
         }
     }
+    if !bill.items.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n<details><summary>{} items</summary>\n\n| resource | what | quantity and price | amount \
+             | basis |\n|---|---|---|--:|---|",
+            bill.items.len()
+        );
+        for item in &bill.items {
+            let cells = row(item).map(|cell| cell.trim().replace('|', "\\|"));
+            let _ = writeln!(text, "| {} |", cells.join(" | "));
+        }
+        let _ = writeln!(text, "\n</details>");
+    }
     let _ = writeln!(text, "\n{}", assumed(assume));
-    for doubt in doubts(bill) {
+    let of_sides = compared.into_iter().flat_map(|sides| doubts_of_sides(bill, sides));
+    for doubt in doubts(bill).into_iter().chain(of_sides) {
         let _ = writeln!(text, "\n{doubt}");
     }
     text
@@ -310,35 +387,20 @@ fn sums(bill: &Bill) -> Value {
 }
 
 fn assumptions(assume: &Assumptions) -> Value {
-    let numbers = [
-        ("payments_per_month", assume.payments_per_month),
-        ("request_kb", assume.request_kb),
-        ("response_kb", assume.response_kb),
-        ("item_kb", assume.item_kb),
-        ("log_kb", assume.log_kb),
-        ("nat_kb", assume.nat_kb),
-        ("function_ms", assume.function_ms),
-        ("database_ios", assume.database_ios),
-        ("failures_per_thousand", assume.failures_per_thousand),
-        ("peak_factor", assume.peak_factor),
-        ("hours_per_month", assume.hours_per_month),
-        ("age_months", assume.age_months),
-    ];
     let mut value = json!({ "free_quantities": assume.free_quantities });
-    for (name, number) in numbers {
+    for (name, number) in assume.named() {
         value[name] = json!(number_of(number, 3));
     }
     value
 }
 
 /// A comparison as JSON.
-pub fn comparison_json(
-    name: &str,
-    compared: &Comparison,
-    before: &Bill,
-    steps: &[Row],
-    assume: &Assumptions,
-) -> Value {
+pub fn comparison_json(sides: &Sides<'_>, assume: &Assumptions) -> Value {
+    let Sides { name, before, compared, usage_of, differences, steps } = sides;
+    let differs = |one: &Difference| {
+        let say = |number: Option<Decimal>| number.map(|known| number_of(known, 3));
+        json!({ "key": one.key, "used": say(one.used), "other": say(one.other) })
+    };
     let row = |row: &Row| {
         json!({
             "name": row.name,
@@ -354,19 +416,26 @@ pub fn comparison_json(
         "steps": steps.iter().map(row).collect::<Vec<_>>(),
         "components": compared.components.iter().map(row).collect::<Vec<_>>(),
         "resources": compared.resources.iter().map(row).collect::<Vec<_>>(),
+        "usage_of": usage_of,
+        "usage_differs": differences.iter().map(differs).collect::<Vec<_>>(),
         "bill": json(before, assume),
     })
 }
 
-/// What a plan does to the cost, in at most five lines; none if nothing costs anything.
+/// What a plan does to the cost, in at most six lines; none if nothing costs anything.
 fn lines(impact: &Impact) -> Vec<String> {
-    let Impact { before, after, payments, until } = impact;
+    let Impact { before, after, payments, until, .. } = impact;
     if [before, after].iter().all(|bill| bill.items.is_empty() && bill.unpriced.is_empty()) {
         return Vec::new();
     }
     let change = after.total() - before.total();
     let mut lines = vec![
-        format!("Cost: {} USD a month ({} by this plan)", amount(after.total()), signed(change)),
+        format!(
+            "Cost: {} USD a month ({} by this plan){}",
+            amount(after.total()),
+            signed(change),
+            impact.judged()
+        ),
         format!(
             "fixed {} ({} an hour), usage {} for {} payments",
             amount(after.fixed()),
@@ -385,7 +454,10 @@ fn lines(impact: &Impact) -> Vec<String> {
         }
         lines.push(named.join(", "));
     }
-    let (unverified, unpriced) = (after.unverified().len(), after.unpriced.len());
+    if !impact.priced_by.is_empty() {
+        lines.push(format!("prices of {}", impact.priced_by.join(" and ")));
+    }
+    let (unverified, unpriced) = (impact.unverified().len(), impact.unpriced().len());
     if unverified > 0 || unpriced > 0 {
         lines.push(format!(
             "{unverified} prices not verified, {unpriced} not known; payctl cost shows each item"
@@ -437,8 +509,16 @@ pub fn impact_json(impact: &Impact) -> Value {
     }
     value["before_monthly"] = json!(number_of(before.total(), 2));
     value["change_monthly"] = json!(number_of(after.total() - before.total(), 2));
-    value["unverified"] = json!(after.unverified());
-    value["unpriced"] = json!(after.unpriced);
+    value["unverified"] = json!(impact.unverified());
+    value["unpriced"] = json!(impact.unpriced());
+    value["prices"] = json!(impact.priced_by);
+    if let Some(budget) = impact.budget {
+        value["budget"] = json!({
+            "monthly": number_of(budget, 2),
+            "over": impact.over().map(|over| number_of(over, 2)),
+            "is_judged": impact.over().is_some() || after.unpriced.is_empty(),
+        });
+    }
     let rows = Comparison::of(before, after).components;
     let rows = rows.iter().map(|row| {
         json!({
@@ -491,19 +571,56 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_everything_has_five_lines() {
+    fn a_block_with_everything_has_six_lines() {
         let after = bill();
         let before = Bill { items: Vec::new(), ..after.clone() };
         let until = Until::of(&after, NOW, END);
         let payments = Decimal::ONE_HUNDRED;
-        let impact = Impact { before, after, payments, until };
+        let budget = Some(Decimal::from(30));
+        let priced_by = vec!["negotiated.toml".to_owned()];
+        let impact = Impact { before, after, payments, until, budget, priced_by };
         insta::assert_snapshot!(block(&impact, Style::PLAIN), @r"
-        Cost: 36.14 USD a month (+36.14 by this plan)
+        Cost: 36.14 USD a month (+36.14 by this plan), over its budget of 30.00 USD
           fixed 32.85 (0.045 an hour), usage 3.29 for 100 payments
           about 2.67 USD until 2026-12-02 18:00Z
           network +36.14
+          prices of negotiated.toml
           1 prices not verified, 0 not known; payctl cost shows each item
         ");
-        assert_eq!(impact_json(&impact)["until"]["sum"].to_string(), "2.67");
+        let json = impact_json(&impact);
+        assert_eq!(json["until"]["sum"].to_string(), "2.67");
+        let over = json!({ "monthly": 30, "over": 6.14, "is_judged": true });
+        assert_eq!(json["budget"].to_string(), over.to_string());
+    }
+
+    #[test]
+    fn a_block_says_of_a_budget_only_what_is_known() {
+        let after = bill();
+        let of = |after: Bill, budget: u32| {
+            let (before, payments) = (Bill { items: Vec::new(), ..bill() }, Decimal::ONE_HUNDRED);
+            let budget = Some(Decimal::from(budget));
+            Impact { before, after, payments, until: None, budget, priced_by: Vec::new() }
+        };
+        let first = |impact: &Impact| lines(impact)[0].clone();
+        let within = of(after.clone(), 37);
+        assert_eq!(first(&within), "Cost: 36.14 USD a month (+36.14 by this plan)");
+        let nothing = Unpriced { address: "sns.topic/a".into(), reason: "no price".into() };
+        let unclear = of(Bill { unpriced: vec![nothing], ..after }, 37);
+        assert!(
+            first(&unclear)
+                .ends_with(", a budget of 37.00 USD cannot be judged: not all prices are known")
+        );
+        assert_eq!(impact_json(&unclear)["budget"]["is_judged"], false);
+    }
+
+    #[test]
+    fn what_is_deleted_keeps_the_mark_of_its_prices() {
+        let before = bill();
+        let after = Bill { items: Vec::new(), ..before.clone() };
+        let payments = Decimal::ONE_HUNDRED;
+        let impact =
+            Impact { before, after, payments, until: None, budget: None, priced_by: Vec::new() };
+        assert!(block(&impact, Style::PLAIN).contains("1 prices not verified"));
+        assert_eq!(impact_json(&impact)["unverified"].as_array().map(Vec::len), Some(1));
     }
 }

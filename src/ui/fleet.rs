@@ -84,7 +84,7 @@ impl Changes {
 
 /// The table.
 pub fn text(rows: &[Row], effort: Effort) -> String {
-    let head = ["environment", "create", "change", "replace", "delete", "state", "cost a month"];
+    let head = ["environment", "create", "change", "replace", "delete", "state", "cost change a month"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(rows.iter().map(|row| {
         let numbers = row.plan.as_ref().map(|(Changes(numbers), _)| numbers.map(|n| n.to_string()));
@@ -160,7 +160,7 @@ mod tests {
         ];
         let effort = Effort { calls: 61, elapsed: Duration::from_millis(1200) };
         insta::assert_snapshot!(text(&rows, effort), @r"
-        environment  create  change  replace  delete  state                     cost a month
+        environment  create  change  replace  delete  state                     cost change a month
         dev          0       0       0        0       no changes                +0.00
         pr-7         1       2       0        3       changes, 1 kind not read  +1.00
         pr-8         -       -       -        -       failed                    -

@@ -360,6 +360,7 @@ mod tests {
             notes: Vec::new(),
             unseen: Vec::new(),
             left_alone: Vec::new(),
+            beyond: Vec::new(),
             outputs: BTreeMap::new(),
         };
         let report = Report {

@@ -639,3 +639,180 @@ fn a_region_without_prices_says_what_is_missing() {
     let unpriced = cost["unpriced"].as_array().expect("a list");
     assert_eq!(unpriced.is_empty(), !text.out.contains(missing), "{}", text.out);
 }
+
+/// A table that a targeted plan leaves, although the config no longer has it, still costs.
+#[test]
+fn a_budget_counts_what_the_targets_leave_as_it_is() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &format!("{SHOP}{NAT}"));
+    folder.cost("apply --env dev --auto-approve").expect(0, "an apply");
+    // The network goes, a table comes: only the table is applied, so the network stays.
+    let tables = "\n[tables.orders]\npartition_key = \"id:S\"\npoint_in_time_recovery = false\n";
+    let budget = "\n[budget]\nmonthly = 12.50\n";
+    folder.write("config/dev.toml", &format!("{SHOP}{tables}{budget}"));
+    let line = "--env dev --target dynamodb.table/orders";
+    let plan = json_of(&folder.cost(&format!("plan {line}")));
+    let cost = &plan["cost"];
+    assert!(cost["total_monthly"].as_f64().expect("a sum") > 36.5, "{cost}");
+    assert_eq!(cost["budget"]["monthly"].to_string(), "12.5");
+    assert!(cost["budget"]["over"].as_f64().expect("a sum") > 24.0, "{cost}");
+    folder.cost(&format!("apply {line} --auto-approve")).expect(6, "over the budget");
+}
+
+#[test]
+fn a_budget_in_a_region_without_prices_is_not_judged() {
+    let folder = Folder::empty();
+    let elsewhere = SHOP.replace("us-east-1", "eu-north-1");
+    folder.write("config/dev.toml", &format!("{elsewhere}{NAT}\n[budget]\nmonthly = 1\n"));
+    let plan = json_of(&folder.cost("plan --env dev"));
+    assert_eq!(plan["cost"]["budget"]["is_judged"], false);
+    let applied = folder.cost("apply --env dev --auto-approve");
+    applied.expect(0, "an apply");
+    assert!(applied.err.contains("the budget of 1.00 USD cannot be judged"), "{}", applied.err);
+    assert!(applied.err.contains("ec2.nat_gateway/"), "{}", applied.err);
+}
+
+#[test]
+fn a_comparison_says_whose_usage_it_has_and_where_the_other_differs() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", SHOP);
+    folder.write("config/prod.toml", &format!("{SHOP}\n[usage]\npayments_per_month = 5\n"));
+    let sides = json_of(&folder.cost("cost --env dev --against prod"));
+    let baseline = &sides["baseline"];
+    assert_eq!(baseline["usage_of"], "dev");
+    let differs = r#"[{"key":"payments_per_month","used":100000,"other":5}]"#;
+    let differs: Value = serde_json::from_str(differs).expect("JSON");
+    assert_eq!(baseline["usage_differs"], differs);
+    for form in ["text", "markdown"] {
+        let said =
+            ended(&mut folder.payctl(&format!("cost --env dev --against prod --format {form}")));
+        assert!(said.out.contains("computed with the [usage] of dev."), "{}", said.out);
+        assert!(said.out.contains("payments_per_month 100,000 instead of 5"), "{}", said.out);
+    }
+    let own = ended(&mut folder.payctl("cost --env dev --format markdown"));
+    assert!(own.out.contains("<details><summary>"), "{}", own.out);
+    assert!(own.out.contains("| dynamodb.table/carts | "), "{}", own.out);
+}
+
+#[test]
+fn a_file_of_prices_fits_its_region_and_counts_in_plans() {
+    let folder = Folder::empty();
+    folder.write("config/dev.toml", &format!("{SHOP}{NAT}"));
+    let prices = |region: &str, date: &str| {
+        format!(
+            "region = \"{region}\"\n[prices]\n\"nat.hours\" = {{ price = \"1\", date = \"{date}\" }}\n"
+        )
+    };
+    folder.write("own.toml", &prices("us-east-1", "2026-11-01"));
+    folder.write("other.toml", &prices("eu-west-1", "2026-11-01"));
+    folder.write("wrong.toml", &prices("us-east-1", "2026-02-30"));
+    for command in ["cost", "plan", "apply --auto-approve"] {
+        let other = folder.cost(&format!("{command} --env dev --prices other.toml"));
+        other.expect(1, "another region");
+        assert!(other.err.contains("they are of eu-west-1"), "{}", other.err);
+        let wrong = folder.cost(&format!("{command} --env dev --prices wrong.toml"));
+        wrong.expect(1, "not a day");
+        assert!(wrong.err.contains("has the date `2026-02-30`"), "{}", wrong.err);
+    }
+    let plan = ended(&mut folder.payctl("plan --env dev --prices own.toml --sandbox"));
+    // 730 x (1 + 0.005) for the gateway and its address.
+    assert!(plan.out.contains("Cost: 733.65 USD a month"), "{}", plan.out);
+    assert!(plan.out.contains("prices of own.toml"), "{}", plan.out);
+}
+
+#[test]
+fn usage_that_does_not_count_is_refused_with_its_place() {
+    let folder = Folder::empty();
+    let usage = "\n[usage.resources.\"dynamodb.table/carts\"]\nmessages = 5\n";
+    folder.write("config/dev.toml", &format!("{SHOP}{usage}"));
+    for line in ["cost --env dev", "validate --env dev", "plan --env dev --sandbox"] {
+        let refused = ended(&mut folder.payctl(line));
+        refused.expect(2, "ignored usage");
+        let said = &refused.err;
+        assert!(said.contains("`messages` does not count for dynamodb.table/carts"), "{said}");
+        assert!(said.contains("`reads` or `writes` or `stored_gb`"), "{said}");
+        assert!(said.contains("dev.toml:"), "{said}");
+    }
+    folder.edit("config/dev.toml", "table/carts\"]\nmessages", "table/cart\"]\nreads");
+    let refused = ended(&mut folder.payctl("cost --env dev"));
+    assert!(refused.err.contains("such as `dynamodb.table/carts`"), "{}", refused.err);
+}
+
+/// The largest numbers that a config and a file of prices take do not overflow a bill.
+#[test]
+fn the_largest_numbers_give_a_bill() {
+    let million = d("1000000");
+    let most = million * million;
+    let assume = Assumptions {
+        payments_per_month: most,
+        request_kb: million,
+        response_kb: million,
+        item_kb: million,
+        log_kb: million,
+        nat_kb: million,
+        function_ms: d("900000"),
+        database_ios: million,
+        failures_per_thousand: d("1000"),
+        age_months: d("120"),
+        ..Assumptions::default()
+    };
+    let mut prices = Prices::shipped("us-east-1").expect("a table");
+    let dear: Vec<_> =
+        prices.iter().map(|(meter, price)| (meter.to_owned(), price.clone())).collect();
+    for (meter, price) in dear {
+        let tiers = vec![payctl_money::prices::Tier { from: Decimal::ZERO, price: million }];
+        prices.set(&meter, payctl_money::prices::Price { tiers, ..price });
+    }
+    for (name, dir) in shipped() {
+        for env in envs(&dir) {
+            let bill = costs::bill(&resources(&dir, &env), &assume, &prices);
+            assert!(bill.total() > Decimal::ZERO && bill.hourly() > Decimal::ZERO, "{name} {env}");
+        }
+    }
+}
+
+/// Resources in an order that depends on a seed: each one adds to the bill, or leaves it as it is.
+#[test]
+fn adding_a_resource_never_lowers_the_total() {
+    let prices = Prices::shipped("us-east-1").expect("a table");
+    let mut state = 11_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        usize::try_from(state >> 33).expect("a small number") % below
+    };
+    // The load of each resource is stated, as a share of a load depends on who else gets some.
+    use Driver::{Calls, Gb, Messages, Puts, Reads, Requests, Writes};
+    let load = BTreeMap::from(
+        [Calls, Gb, Messages, Puts, Reads, Requests, Writes].map(|driver| (driver, d("5000"))),
+    );
+    for (dir, env) in [(shipped_config(), "prod"), (dir_of("container-api"), "dev")] {
+        let mut left: Vec<_> = resources(&dir, env).into_iter().collect();
+        let names = left.iter().map(|(address, _)| (address.to_string(), load.clone()));
+        let assume = Assumptions { resources: names.collect(), ..Assumptions::default() };
+        let mut some = Resources::new();
+        let mut before = Decimal::ZERO;
+        while !left.is_empty() {
+            for _ in 0..left.len().min(8) {
+                let (address, spec) = left.swap_remove(next(left.len()));
+                some.insert(address, spec);
+            }
+            let after = costs::bill(&some, &assume, &prices).total();
+            assert!(after + d("0.000001") >= before, "{env}: {before} {after}");
+            before = after;
+        }
+    }
+}
+
+/// Without payments, nothing that follows them costs. What is left polls or renews by itself.
+#[test]
+fn usage_without_payments_is_what_runs_by_itself() {
+    let assume = Assumptions { payments_per_month: Decimal::ZERO, ..Assumptions::default() };
+    let bill = bill_with(&shipped_config(), "prod", &assume);
+    let rows: Vec<String> = bill
+        .items
+        .iter()
+        .filter(|item| item.basis == Basis::Usage && item.monthly > Decimal::ZERO)
+        .map(|item| format!("{} {} {}", item.address, item.what, round(item.monthly, 2)))
+        .collect();
+    assert!(bill.usage() < d("10"), "{}: {rows:#?}", bill.usage());
+}

@@ -182,6 +182,9 @@ pub struct Plan {
     /// What is not the environment's, although its tags say so.
     #[serde(default)]
     pub left_alone: Vec<LeftAlone>,
+    /// What would change without the limits of the targets: it stays as it is.
+    #[serde(skip)]
+    pub beyond: Vec<Change>,
     /// The outputs of what is live.
     pub outputs: BTreeMap<Address, Outputs>,
 }
@@ -221,6 +224,7 @@ pub(crate) mod tests {
             notes: Vec::new(),
             unseen: Vec::new(),
             left_alone: Vec::new(),
+            beyond: Vec::new(),
             outputs: BTreeMap::new(),
         }
     }

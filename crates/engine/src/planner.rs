@@ -117,6 +117,7 @@ fn draft(
             notes: Vec::new(),
             unseen: snapshot.unseen.clone(),
             left_alone: left_alone(snapshot),
+            beyond: Vec::new(),
             outputs: BTreeMap::new(),
         },
     };

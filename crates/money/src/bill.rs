@@ -105,6 +105,8 @@ pub struct Bill {
     pub region: String,
     /// The day of the oldest price that has one; else empty.
     pub prices_of: String,
+    /// How many hours of a month the environment exists.
+    pub hours: Decimal,
     /// The lines, by address.
     pub items: Vec<Item>,
     /// What is missing.
@@ -193,7 +195,8 @@ impl Bill {
         let oldest = items.iter().map(|item| item.date.as_str()).filter(|date| !date.is_empty());
         let prices_of = oldest.min().unwrap_or_default().to_owned();
         let (currency, region) = (prices.currency.clone(), prices.region.clone());
-        Self { currency, region, prices_of, items, unpriced }
+        let hours = assume.hours_per_month;
+        Self { currency, region, prices_of, hours, items, unpriced }
     }
 
     fn sum(&self, wanted: Option<Basis>) -> Decimal {
@@ -217,14 +220,15 @@ impl Bill {
         self.sum(None)
     }
 
-    /// What an hour costs whether it is used or not.
+    /// What an hour in which the environment exists costs whether it is used or not.
     pub fn hourly(&self) -> Decimal {
-        self.fixed() / super::HOURS
+        self.fixed() / self.hours
     }
 
-    /// What some hours from now on cost: the fixed cost of each, and the usage in proportion.
+    /// What some hours cost in which the environment exists: the fixed cost of each, and the usage in
+    /// proportion.
     pub fn of_hours(&self, hours: Decimal) -> Decimal {
-        (self.hourly() + self.usage() / super::HOURS) * hours
+        self.total() / self.hours * hours
     }
 
     /// What each component costs, the dearest first.
@@ -287,6 +291,20 @@ mod tests {
         // 10 h x (0.045 + 0.1125 / 730).
         assert_eq!(crate::round(bill.of_hours(d("10")), 9), d("0.451541096"));
         assert_eq!(bill.items[0].what, "NAT data");
+    }
+
+    #[test]
+    fn an_hour_costs_the_same_in_an_environment_of_some_hours() {
+        let of = |hours_per_month: Decimal| {
+            let nat = charged("n", Charge::fixed("NAT gateway", "nat.hours", hours_per_month));
+            let assume = Assumptions { hours_per_month, ..Assumptions::default() };
+            Bill::of(vec![nat], &PRICES, &assume)
+        };
+        for bill in [of(d("730")), of(d("160"))] {
+            assert_eq!(bill.hourly(), d("0.045"));
+            // 8 h x 0.045.
+            assert_eq!(bill.of_hours(d("8")), d("0.36"));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What passes through resources in a month, and the assumptions that it is computed from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rust_decimal::Decimal;
@@ -40,6 +40,24 @@ pub enum Driver {
     Users,
     /// Questions for the value of a secret.
     Questions,
+}
+
+impl Driver {
+    /// Those that a config can state for a resource.
+    pub const STATED: [Self; 12] = [
+        Self::Requests,
+        Self::Calls,
+        Self::Milliseconds,
+        Self::Messages,
+        Self::Reads,
+        Self::Writes,
+        Self::Puts,
+        Self::Gets,
+        Self::Gb,
+        Self::StoredGb,
+        Self::NatGb,
+        Self::Questions,
+    ];
 }
 
 impl fmt::Display for Driver {
@@ -172,10 +190,68 @@ pub fn gb(kb: Decimal) -> Decimal {
     kb / Decimal::from(1024 * 1024)
 }
 
+/// A number of two assumptions that is not the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which: a key of `[usage]`, or an address with one of its keys.
+    pub key: String,
+    /// What the one says; nothing if it leaves that to the model.
+    pub used: Option<Decimal>,
+    /// What the other says.
+    pub other: Option<Decimal>,
+}
+
 impl Assumptions {
+    /// The numbers by key, and those of single resources by address and key.
+    fn numbers(&self) -> BTreeMap<String, Decimal> {
+        let own = self.named().map(|(name, number)| (name.to_owned(), number));
+        let resources = self.resources.iter().flat_map(|(address, drivers)| {
+            drivers.iter().map(move |(driver, number)| (format!("{address} {driver}"), *number))
+        });
+        let free = ("free_quantities".to_owned(), Decimal::from(u8::from(self.free_quantities)));
+        own.into_iter().chain(resources).chain([free]).collect()
+    }
+
+    /// The numbers that hold for the whole environment, by key.
+    pub fn named(&self) -> [(&'static str, Decimal); 12] {
+        [
+            ("payments_per_month", self.payments_per_month),
+            ("request_kb", self.request_kb),
+            ("response_kb", self.response_kb),
+            ("item_kb", self.item_kb),
+            ("log_kb", self.log_kb),
+            ("nat_kb", self.nat_kb),
+            ("function_ms", self.function_ms),
+            ("database_ios", self.database_ios),
+            ("failures_per_thousand", self.failures_per_thousand),
+            ("peak_factor", self.peak_factor),
+            ("hours_per_month", self.hours_per_month),
+            ("age_months", self.age_months),
+        ]
+    }
+
+    /// Where another environment assumes something else.
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
+        let (mine, others) = (self.numbers(), other.numbers());
+        let keys: BTreeSet<&String> = mine.keys().chain(others.keys()).collect();
+        let sides = keys.into_iter().map(|key| (key, mine.get(key), others.get(key)));
+        let differ = sides.filter(|(_, used, other)| used != other);
+        differ
+            .map(|(key, used, other)| Difference {
+                key: key.clone(),
+                used: used.copied(),
+                other: other.copied(),
+            })
+            .collect()
+    }
+
     /// How much of something that scales between two numbers runs on average: `max` is enough for the
-    /// peak, so the average needs that part of it, and never less than `min`.
+    /// peak, so the average needs that part of it, and never less than `min`. Without payments there is
+    /// no peak.
     pub fn average(&self, min: Decimal, max: Decimal) -> Decimal {
+        if self.payments_per_month.is_zero() {
+            return min;
+        }
         let needed = if self.peak_factor.is_zero() { max } else { max / self.peak_factor };
         needed.max(min).min(max.max(min))
     }
@@ -204,6 +280,26 @@ mod tests {
         assert_eq!(assume.average(n(1), n(10)), n(2));
         assert_eq!(assume.average(n(4), n(4)), n(4));
         assert_eq!(assume.average(n(3), n(2)), n(3));
+        let idle = Assumptions { payments_per_month: Decimal::ZERO, ..assume };
+        assert_eq!(idle.average(n(1), n(10)), n(1));
+    }
+
+    #[test]
+    fn each_difference_of_two_assumptions_is_named() {
+        let one = Assumptions::default();
+        assert_eq!(one.differences(&one), []);
+        let own = BTreeMap::from([(Driver::Reads, Decimal::TEN)]);
+        let other = Assumptions {
+            payments_per_month: Decimal::ONE,
+            free_quantities: true,
+            resources: BTreeMap::from([("dynamodb.table/a".to_owned(), own)]),
+            ..one.clone()
+        };
+        let found = one.differences(&other);
+        let keys: Vec<&str> = found.iter().map(|found| found.key.as_str()).collect();
+        assert_eq!(keys, ["dynamodb.table/a reads", "free_quantities", "payments_per_month"]);
+        assert_eq!((found[0].used, found[0].other), (None, Some(Decimal::TEN)));
+        assert_eq!(found[2].other, Some(Decimal::ONE));
     }
 
     #[test]

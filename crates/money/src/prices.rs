@@ -10,6 +10,36 @@ use super::meters;
 /// The regions that have a table in the program.
 pub const REGIONS: [&str; 4] = ["eu-central-1", "eu-west-1", "us-east-1", "us-west-2"];
 
+/// The most that a unit may cost. No price of AWS comes near it, and no bill below it overflows.
+const HIGHEST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
+/// The highest quantity from which a tier may begin.
+const FURTHEST: Decimal = Decimal::from_parts(0xa764_0000, 0x0de0_b6b3, 0, false, 0);
+
+/// Whether a text is a day of the calendar: `2026-11-30`.
+fn is_day(text: &str) -> bool {
+    let is_shaped = text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    let part = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse().ok());
+    let (true, Some(year), Some(month), Some(day)) =
+        (is_shaped, part(0..4), part(5..7), part(8..10))
+    else {
+        return false;
+    };
+    let year: u32 = year;
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let last: u32 = match month {
+        2 if is_leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return false,
+    };
+    (1..=last).contains(&day)
+}
+
 /// The prices of a region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prices {
@@ -147,6 +177,18 @@ impl Prices {
             if tiers.iter().any(|tier| tier.price.is_sign_negative()) {
                 return Err(format!("{meter} has a negative price"));
             }
+            if tiers.iter().any(|tier| tier.price > HIGHEST) {
+                return Err(format!("{meter} has a price above {HIGHEST} USD"));
+            }
+            if tiers.iter().any(|tier| tier.from > FURTHEST) {
+                return Err(format!("{meter} has a tier from more than {FURTHEST}"));
+            }
+            if !row.date.is_empty() && !is_day(&row.date) {
+                return Err(format!(
+                    "{meter} has the date `{}`: write a day as 2026-11-30",
+                    row.date
+                ));
+            }
             let source = sources.get(&row.source).cloned().unwrap_or(row.source);
             let source = if source.is_empty() { name.to_owned() } else { source };
             let Row { date, verified, .. } = row;
@@ -265,6 +307,28 @@ mod tests {
         let tiers = "\"nat.gb\" = { tiers = [{ from = \"1\", price = \"1\" }] }";
         assert_eq!(said(tiers), "the tiers of nat.gb must rise from 0");
         assert!(said("\"nat.gb\" = { price = \"1\", more = 1 }").contains("more"));
+        for day in ["yesterday", "2026-13-01", "2026-02-29", "2026-04-31", "2026-1-1", "01.12.2026"]
+        {
+            assert_eq!(
+                said(&format!("\"nat.gb\" = {{ price = \"1\", date = \"{day}\" }}")),
+                format!("nat.gb has the date `{day}`: write a day as 2026-11-30")
+            );
+        }
+        assert_eq!(
+            said("\"nat.gb\" = { price = \"1000001\" }"),
+            "nat.gb has a price above 1000000 USD"
+        );
+        let tiers = "{ from = \"0\", price = \"1\" }, { from = \"1e19\", price = \"1\" }";
+        assert!(
+            said(&format!(
+                "\"nat.gb\" = {{ tiers = [{}] }}",
+                tiers.replace("1e19", &"9".repeat(19))
+            ))
+            .ends_with("has a tier from more than 1000000000000000000")
+        );
+        let leap =
+            "region = \"x\"\n[prices]\n\"nat.gb\" = { price = \"1\", date = \"2028-02-29\" }";
+        assert!(Prices::read(leap, "f").is_ok());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use payctl_money::Decimal;
 use payctl_money::load::{Assumptions, Driver};
+use payctl_money::{Decimal, decimal};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,22 +13,28 @@ use serde::Deserialize;
 pub struct Usage {
     /// Payments in a month. Each payment calls every route of every API once, and every load balancer
     /// that faces the internet.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub payments_per_month: Option<u64>,
     /// The size of a request in KB.
+    #[schemars(range(max = 1_000_000))]
     pub request_kb: Option<u32>,
     /// The size of an answer in KB.
+    #[schemars(range(max = 1_000_000))]
     pub response_kb: Option<u32>,
     /// The size of a record in a table, a bucket or a database in KB.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub item_kb: Option<u32>,
     /// How much one call logs, in KB.
+    #[schemars(range(max = 1_000_000))]
     pub log_kb: Option<u32>,
     /// How much one call sends through NAT, in KB.
+    #[schemars(range(max = 1_000_000))]
     pub nat_kb: Option<u32>,
     /// How long a function runs, in milliseconds.
     #[schemars(range(max = 900_000))]
     pub function_ms: Option<u32>,
     /// How many pages one question reads from or writes to the storage of a database.
+    #[schemars(range(max = 1_000_000))]
     pub database_ios: Option<u32>,
     /// How many of a thousand calls fail. Topics and dead-letter queues get a message about each.
     #[schemars(range(max = 1000))]
@@ -57,28 +63,40 @@ pub struct Usage {
 #[serde(deny_unknown_fields)]
 pub struct ResourceUsage {
     /// Requests to an API stage, a load balancer, a target group, a service or a web ACL.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub requests: Option<u64>,
     /// Calls of a function.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub calls: Option<u64>,
     /// How long a function runs, in milliseconds.
+    #[schemars(range(max = 900_000))]
     pub milliseconds: Option<u64>,
     /// Messages to a queue, topic or subscription; events to a rule or detector.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub messages: Option<u64>,
     /// Items that are read from a table; questions to a database.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub reads: Option<u64>,
     /// Items that are written to a table.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub writes: Option<u64>,
     /// Objects that are written to a bucket.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub puts: Option<u64>,
     /// Objects that are read from a bucket.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub gets: Option<u64>,
     /// Gigabytes that are written to a log group, a bucket or a flow log.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub gb: Option<u64>,
     /// Gigabytes that a table or a database stores.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub stored_gb: Option<u64>,
     /// Gigabytes through a NAT gateway.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub nat_gb: Option<u64>,
     /// Questions for the value of a secret.
+    #[schemars(range(max = 1_000_000_000_000_u64))]
     pub questions: Option<u64>,
 }
 
@@ -87,7 +105,15 @@ pub struct ResourceUsage {
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// US dollars in a month. payctl refuses an apply that goes over it, unless the apply lowers the cost.
-    pub monthly: u32,
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub monthly: f64,
+}
+
+impl Budget {
+    /// The same as a decimal: the digits of the config are what is meant.
+    pub fn most(&self) -> Decimal {
+        decimal(&self.monthly.to_string()).unwrap_or_default()
+    }
 }
 
 impl Usage {

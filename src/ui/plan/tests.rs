@@ -155,6 +155,7 @@ pub(in crate::ui) fn example() -> Plan {
         }],
         unseen: Vec::new(),
         left_alone: Vec::new(),
+        beyond: Vec::new(),
         outputs: BTreeMap::new(),
     }
 }

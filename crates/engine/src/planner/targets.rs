@@ -44,7 +44,10 @@ pub(super) fn narrow(
             break;
         }
     }
-    plan.changes.retain(|change| wanted.contains(&change.address));
+    let (changes, beyond) = std::mem::take(&mut plan.changes)
+        .into_iter()
+        .partition(|change| wanted.contains(&change.address));
+    (plan.changes, plan.beyond) = (changes, beyond);
     plan.refused.retain(|refused| wanted.contains(&refused.address));
     Ok(())
 }
