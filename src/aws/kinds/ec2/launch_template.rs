@@ -247,10 +247,14 @@ impl Resource for LaunchTemplate {
 /// The template with its default version.
 async fn describe(aws: &Aws, one: AwsTemplate) -> Result<Option<Live<LaunchTemplate>>, OpError> {
     let id = one.launch_template_id.unwrap_or_default();
-    let call = aws.ec2.describe_launch_template_versions().launch_template_id(&id);
-    let send = call.versions("$Default").send();
-    let answer = send.await.map_err(op("DescribeLaunchTemplateVersions")).or_gone()?;
-    let version = answer.and_then(|answer| answer.launch_template_versions?.into_iter().next());
+    // Without an id, AWS describes the default versions of all templates.
+    let of_one = Some(id.clone()).filter(|_| !aws.is_shared);
+    let call = aws.ec2.describe_launch_template_versions().set_launch_template_id(of_one);
+    let pages = call.versions("$Default").into_paginator().items().send();
+    let versions = pages.try_collect().await.map_err(op("DescribeLaunchTemplateVersions"));
+    let versions: Option<Vec<LaunchTemplateVersion>> = versions.or_gone()?;
+    let mut versions = versions.unwrap_or_default().into_iter();
+    let version = versions.find(|version| version.launch_template_id() == Some(id.as_str()));
     let name = one.launch_template_name.unwrap_or_default();
     let tags = common::tags(one.tags);
     Ok(version.map(|version| to_live(id, name, version, tags)))
