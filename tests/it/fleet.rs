@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use payctl::aws::clients::Connection;
+use payctl::aws::reading::Reading;
 use payctl_engine::plan::Purpose;
-use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Guard, Sandbox};
 use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, Ran, ended};
-use crate::support::{block_on, by_hand, configured, run, sandboxed};
+use crate::support::{block_on, by_hand, configured, expect_settled, run, sandboxed};
 
 const HEAD: &str = "project = \"shop\"\nregion = \"us-east-1\"\n";
 
@@ -298,6 +300,55 @@ fn a_plan_of_many_sees_what_shared_lists_tell() {
     for kind in ["logs.log_group/", "ec2.launch_template/", "ecs.cluster/", "ec2.vpc/"] {
         assert!(addresses.iter().any(|it| it.starts_with(kind)), "{kind}: {addresses:?}");
     }
+}
+
+/// Batches name the objects of all environments: AWS denies such a call as a whole.
+#[test]
+fn a_caller_that_may_read_one_environment_alone_plans_it_beside_others() {
+    let parameters = "\"/shop/name-${env}\" = \"x\"\n\"/shop/size-${env}\" = \"1\"\n";
+    let folder = folder_with(&format!("[clusters.main]\n\n[parameters]\n{parameters}"));
+    let dir = folder.path("config");
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        for env in ["pr-1", "pr-2"] {
+            let (provider, blueprint) = configured(&sandboxed(&sandbox), &dir, env).await;
+            run(&provider, &blueprint, Purpose::Apply).await;
+        }
+        let others = [
+            "a*",
+            "c*",
+            "d*",
+            "ec2:*",
+            "el*",
+            "ev*",
+            "g*",
+            "i*",
+            "k*",
+            "l*",
+            "r*",
+            "se*",
+            "sn*",
+            "sq*",
+            "st*",
+            "s3:*",
+            "t*",
+            "w*",
+            "ecs:List*",
+            "ssm:Describe*",
+            "ssm:List*",
+        ];
+        let own = ["arn:aws:ecs:*:cluster/pr-1-*", "arn:aws:ssm:*:parameter/shop/*-pr-1"];
+        let batches = ["ecs:DescribeClusters", "ssm:GetParameters"];
+        let policy = json!({ "Statement": [
+            { "Effect": "Allow", "Action": others, "Resource": "*" },
+            { "Effect": "Allow", "Action": batches, "Resource": own },
+        ] });
+        sandbox.guarded_by(Some(Guard::of(&policy).expect("a policy")));
+        let reading = Some(Reading::default());
+        let connection = Connection { reading, ..sandboxed(&sandbox) };
+        let (provider, blueprint) = configured(&connection, &dir, "pr-1").await;
+        expect_settled(&provider, &blueprint, "a reading of one environment").await;
+    });
 }
 
 #[test]
