@@ -485,6 +485,13 @@ fn bug(kind: &str, message: &str) -> OpError {
     OpError::new(kind, ErrorClass::Bug, "PayctlBug", message)
 }
 
+/// The error of an answer from which the id of an object is missing: payctl could not tell which object a later
+/// call would hit.
+fn without_id(address: &Address) -> OpError {
+    let message = "AWS returned it without its id";
+    OpError::new(address.to_string(), ErrorClass::Service, "Incomplete", message)
+}
+
 impl<R: Resource> AnyKind for Erased<R> {
     fn meta(&self) -> &'static Meta {
         const { &R::META }
@@ -531,6 +538,9 @@ impl<R: Resource> AnyKind for Erased<R> {
             let found = R::survey(&cx).await.map_err(Self::settle)?;
             let erase = |found: Found<R>| {
                 let Found { address, owner, live } = found;
+                if live.id.is_empty() {
+                    return Err(without_id(&address));
+                }
                 let owner = match owner {
                     Owner::Ours if address.kind != R::META.kind => Owner::Disputed(format!(
                         "its tags say that it is {address}, but its kind is {}",

@@ -36,7 +36,7 @@ async fn look_until_gone(
     let began = tokio::time::Instant::now();
     loop {
         let left = look().await?;
-        if left.is_empty() || began.elapsed() >= ECHO {
+        if left.iter().all(is_of_others) || began.elapsed() >= ECHO {
             return Ok(left);
         }
         let what: Vec<String> = left.iter().map(named).collect();
@@ -44,6 +44,12 @@ async fn look_until_gone(
         say(&format!("AWS still lists {what}; checking again in {} s.", PAUSE.as_secs()));
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Whether the tags of an object name the environment and no address: payctl never writes such tags, so it is no
+/// echo of what payctl deleted.
+fn is_of_others(left: &Leftover) -> bool {
+    left.address.is_none() && left.found_by == Search::Index
 }
 
 /// A leftover with its address, if one is known, and its id.
@@ -58,6 +64,10 @@ fn named(left: &Leftover) -> String {
 fn told(left: &Leftover) -> String {
     let by = match left.found_by {
         Search::Lists => "the list of its service",
+        Search::Index if is_of_others(left) => {
+            "the index of tags; its payctl:address is none that payctl writes, so payctl does not delete it: \
+             remove its tags"
+        }
         Search::Index => "the index of tags",
         Search::Names => "its name; it has no tags, so payctl does not delete it",
     };
@@ -270,5 +280,19 @@ mod tests {
         assert_eq!(left_after(Duration::from_secs(60)).await, (Vec::new(), 7));
         let (left, looks) = left_after(Duration::from_secs(3600)).await;
         assert_eq!((left.len(), looks), (1, 10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn verification_does_not_wait_for_what_payctl_never_had() {
+        let odd = Leftover { address: None, id: "arn".to_owned(), found_by: Search::Index };
+        let look = async || Ok(vec![odd.clone()]);
+        let began = tokio::time::Instant::now();
+        assert_eq!(look_until_gone(look, |_| {}).await.unwrap(), std::slice::from_ref(&odd));
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert!(
+            told(&odd).contains("payctl does not delete it: remove its tags"),
+            "{}",
+            told(&odd)
+        );
     }
 }

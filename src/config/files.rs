@@ -15,6 +15,11 @@ pub(crate) type Refusal = (String, String);
 pub(crate) const LARGEST_CONFIG: usize = 1 << 20;
 /// The most config files in a folder.
 pub(crate) const MOST_CONFIGS: usize = 1000;
+/// The largest size of all config files of a folder together.
+pub(crate) const LARGEST_TOGETHER: usize = 16 << 20;
+/// The most entries that the sections of an environment may have together: some hundred bytes of a config
+/// become many times that in memory.
+pub(crate) const MOST_ENTRIES: usize = 20_000;
 
 /// The folder that a config may read.
 #[derive(Clone, Debug)]
@@ -90,7 +95,7 @@ pub(crate) fn unreadable(path: &Path, error: impl Display) -> Refusal {
 }
 
 /// A number of bytes: `1 MB`.
-fn size(bytes: usize) -> String {
+pub(crate) fn size(bytes: usize) -> String {
     match bytes >> 20 {
         0 => format!("{bytes} bytes"),
         megabytes => format!("{megabytes} MB"),

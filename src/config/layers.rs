@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex_lite::Regex;
 use sha2::{Digest as _, Sha256};
 
-use super::files::{LARGEST_CONFIG, MOST_CONFIGS, Refusal, Repository};
+use super::files::{LARGEST_CONFIG, LARGEST_TOGETHER, MOST_CONFIGS, Refusal, Repository, size};
 use super::key_path::KeyPath;
 use super::problem::{Place, Problem, Sources, Span, suggest};
 use super::template;
@@ -42,7 +42,7 @@ impl Dir {
             whole(path, message, "name another one with --config-dir")
         };
         let repository = Repository::around(path).map_err(failed)?;
-        let mut files = BTreeMap::new();
+        let (mut files, mut together) = (BTreeMap::new(), 0);
         for entry in std::fs::read_dir(path).map_err(failed)? {
             let file = entry.map_err(failed)?.path();
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -59,6 +59,12 @@ impl Dir {
                     (message, "save it as UTF-8".to_owned())
                 })
             });
+            together += text.as_ref().map_or(0, String::len);
+            if together > LARGEST_TOGETHER {
+                let most = size(LARGEST_TOGETHER);
+                let message = format!("the config files are larger than {most} together");
+                return Err(whole(path, message, "split them into several directories"));
+            }
             files.insert(name.to_owned(), text);
         }
         Ok(Self { path: path.to_owned(), files })

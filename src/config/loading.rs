@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::files::MOST_ENTRIES;
 use super::json_schema::SCHEMA;
 use super::layers::{self, Dir, Environment, Merged};
 use super::loaded::Loaded;
@@ -79,6 +80,14 @@ pub(super) fn inspect_from(
     };
     let Merged { tree, sources, mut problems } = dir.merge(&file);
     let Some(mut tree) = tree else { return (None, problems) };
+    let entries = tree.entries();
+    if entries > MOST_ENTRIES {
+        let message =
+            format!("the sections have {entries} entries together, at most {MOST_ENTRIES}");
+        let fix = "divide them among several environments";
+        problems.push(layers::whole(&dir.path.join(&file), message, fix));
+        return (None, problems);
+    }
     let elsewhere = region.and_then(|region| elsewhere(&tree, &sources, region));
     if let Some(region) = region {
         tree.put("region", region);

@@ -162,6 +162,19 @@ impl Node {
         }
     }
 
+    /// How many entries its sections have together.
+    pub(crate) fn entries(&self) -> usize {
+        let count = |node: &Node| match &node.value {
+            Value::Table(entries) => entries.len(),
+            Value::Array(items) => items.len(),
+            _ => 1,
+        };
+        match &self.value {
+            Value::Table(sections) => sections.values().map(count).sum(),
+            _ => 0,
+        }
+    }
+
     /// The best place for a path: the value if it exists, else the key of the deepest
     /// table above it.
     pub(crate) fn locate(&self, path: &KeyPath) -> Span {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use payctl::aws::clients::Connection;
+use payctl::aws::reading::Reading;
 use payctl_engine::plan::Purpose;
-use payctl_sandbox::Sandbox;
+use payctl_sandbox::{Guard, Sandbox};
 use serde_json::{Value, json};
 
 use crate::cli_support::{Folder, Ran, ended};
-use crate::support::{block_on, by_hand, configured, run, sandboxed};
+use crate::support::{block_on, by_hand, configured, expect_settled, run, sandboxed};
 
 const HEAD: &str = "project = \"shop\"\nregion = \"us-east-1\"\n";
 
@@ -149,6 +151,204 @@ fn ten_environments_are_planned_with_one_reading() {
     assert_eq!((changed[0].0.as_str(), &changed[0].1["state"]), ("pr-7", &json!("changes")));
     let change = &changed[0].1["plan"]["changes"][0];
     assert_eq!(change["address"], "sqs.queue/jobs", "{change}");
+}
+
+/// The calls of a command with `-v`, by operation.
+fn calls_of(ran: &Ran) -> BTreeMap<String, usize> {
+    let number = |line: &str| {
+        let (number, call) = line.trim().split_once("  ")?;
+        Some((call.to_owned(), number.parse().ok()?))
+    };
+    ran.err.lines().filter_map(number).collect()
+}
+
+/// What AWS tells of one object alone, and how often a whole environment of a pull request asks for it. No list has
+/// it, and no operation takes several ids: `docs/performance.md` says so too.
+const OF_EACH: [(&str, usize); 42] = [
+    ("API Gateway.GetAuthorizers", 1),
+    ("API Gateway.GetDeployments", 1),
+    ("API Gateway.GetModels", 1),
+    ("API Gateway.GetRequestValidators", 1),
+    ("API Gateway.GetResources", 1),
+    ("API Gateway.GetStages", 1),
+    ("Application Auto Scaling.ListTagsForResource", 1),
+    ("CloudWatch.GetDashboard", 3),
+    ("DynamoDB.DescribeContinuousBackups", 3),
+    ("DynamoDB.DescribeTable", 3),
+    ("DynamoDB.DescribeTimeToLive", 3),
+    ("EC2.DescribeInstanceAttribute", 1),
+    ("EC2.DescribeVpcAttribute", 2),
+    ("ECS.DescribeServices", 1),
+    ("ECS.DescribeTaskDefinition", 1),
+    ("ECS.ListServices", 1),
+    ("Elastic Load Balancing v2.DescribeListeners", 1),
+    ("Elastic Load Balancing v2.DescribeLoadBalancerAttributes", 1),
+    ("Elastic Load Balancing v2.DescribeRules", 1),
+    ("Elastic Load Balancing v2.DescribeTargetGroupAttributes", 2),
+    ("EventBridge.ListTargetsByRule", 3),
+    ("IAM.GetInstanceProfile", 2),
+    ("KMS.DescribeKey", 1),
+    ("KMS.GetKeyPolicy", 1),
+    ("KMS.GetKeyRotationStatus", 1),
+    ("Lambda.GetFunction", 6),
+    ("Lambda.GetPolicy", 6),
+    ("Lambda.ListAliases", 6),
+    ("RDS.DescribeDBClusterParameters", 1),
+    ("S3.GetBucketEncryption", 2),
+    ("S3.GetBucketLifecycleConfiguration", 2),
+    ("S3.GetBucketLogging", 2),
+    ("S3.GetBucketPolicy", 2),
+    ("S3.GetBucketVersioning", 2),
+    ("S3.GetObjectLockConfiguration", 2),
+    ("S3.GetPublicAccessBlock", 2),
+    ("SNS.GetTopicAttributes", 3),
+    ("SQS.GetQueueAttributes", 2),
+    ("Secrets Manager.DescribeSecret", 1),
+    ("WAFV2.GetLoggingConfiguration", 1),
+    ("WAFV2.GetWebACL", 1),
+    ("WAFV2.ListResourcesForWebACL", 2),
+];
+
+#[test]
+fn ten_whole_environments_repeat_only_what_aws_tells_of_one_object_alone() {
+    let folder = Folder::shipped();
+    applied(&folder, &TEN);
+    let plan = |envs: &str| folder.expect(0, &format!("plan --env {envs} --sandbox -v"));
+    let (one, ten) = (plan("pr-1"), plan("pr-*"));
+    assert!(ten.out.contains("10 environments: 0 with changes, 0 failed"), "{}", ten.out);
+    let (one, mut ten) = (calls_of(&one), calls_of(&ten));
+    let (all_of_one, all_of_ten): (usize, usize) = (one.values().sum(), ten.values().sum());
+    for (call, number) in OF_EACH {
+        assert_eq!(ten.remove(call), Some(10 * number), "{call}");
+    }
+    // Lists: what all environments have is asked for once, in as many pages as it has.
+    for (call, number) in &ten {
+        let alone = one.get(call).copied().unwrap_or_default();
+        assert!(*number <= alone + 8 && *number < 10, "{call}: {number}, alone {alone}");
+    }
+    let (each, lists): (usize, usize) = (OF_EACH.iter().map(|it| it.1).sum(), ten.values().sum());
+    println!("one: {all_of_one}; ten: {all_of_ten} = {lists} lists + 10 * {each}");
+    assert!(lists <= 90, "{lists}: {ten:#?}");
+    assert!(10 * all_of_ten <= 61 * all_of_one, "{all_of_ten} of ten, {all_of_one} of one");
+}
+
+#[test]
+fn a_plan_of_many_sees_what_shared_lists_tell() {
+    let folder = Folder::shipped();
+    applied(&folder, &["pr-1", "pr-2"]);
+    let hand = by_hand(&sandbox_of(&folder));
+    block_on(async {
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&hand);
+        let groups = logs.describe_log_groups().log_group_name_pattern("pr-2").send().await;
+        let groups = groups.expect("groups").log_groups.expect("some");
+        let is_tagged = |name: &&str| !name.starts_with("API-Gateway-Execution-Logs_");
+        let name = groups.iter().filter_map(|group| group.log_group_name()).find(is_tagged);
+        let call = logs.put_retention_policy().log_group_name(name.expect("a group"));
+        call.retention_in_days(3653).send().await.expect("changed");
+
+        let ec2 = aws_sdk_ec2::Client::new(&hand);
+        let templates = ec2.describe_launch_templates().send().await.expect("templates");
+        let mut templates = templates.launch_templates.expect("some").into_iter();
+        let is_of_two = |name: Option<&str>| name.is_some_and(|name| name.contains("pr-2"));
+        let template = templates.find(|one| is_of_two(one.launch_template_name()));
+        let id = template.and_then(|one| one.launch_template_id).expect("a template");
+        let data = aws_sdk_ec2::types::RequestLaunchTemplateData::builder().image_id("ami-1");
+        let call = ec2.create_launch_template_version().launch_template_id(&id);
+        let call = call.launch_template_data(data.build());
+        call.send().await.expect("another version");
+        let call = ec2.modify_launch_template().launch_template_id(&id).default_version("2");
+        call.send().await.expect("another default");
+
+        let ecs = aws_sdk_ecs::Client::new(&hand);
+        let clusters = ecs.list_clusters().send().await.expect("clusters");
+        let mut clusters = clusters.cluster_arns.expect("some").into_iter();
+        let cluster = clusters.find(|arn| arn.contains("pr-2")).expect("a cluster");
+        let setting = aws_sdk_ecs::types::ClusterSetting::builder()
+            .name(aws_sdk_ecs::types::ClusterSettingName::ContainerInsights)
+            .value("disabled");
+        let call = ecs.update_cluster().cluster(cluster).settings(setting.build());
+        call.send().await.expect("changed");
+
+        let groups = ec2.describe_vpcs().send().await.expect("VPCs").vpcs.expect("some");
+        let vpc =
+            groups.into_iter().find(|vpc| vpc.tags().iter().any(|tag| tag.value() == Some("pr-2")));
+        let vpc = vpc.and_then(|vpc| vpc.vpc_id).expect("the VPC");
+        let filter = |name: &str, value: &str| {
+            aws_sdk_ec2::types::Filter::builder().name(name).values(value).build()
+        };
+        let call = ec2.describe_security_groups().filters(filter("vpc-id", &vpc));
+        let found = call.filters(filter("group-name", "default")).send().await.expect("groups");
+        let group = found.security_groups.expect("some").remove(0).group_id.expect("an id");
+        let rule = aws_sdk_ec2::types::IpPermission::builder().ip_protocol("-1");
+        let range = aws_sdk_ec2::types::IpRange::builder().cidr_ip("0.0.0.0/0").build();
+        let call = ec2.authorize_security_group_egress().group_id(group);
+        let call = call.ip_permissions(rule.ip_ranges(range).build());
+        call.send().await.expect("a rule");
+    });
+    let ran = folder.expect(2, "plan --env pr-* --sandbox --detailed-exitcode --json");
+    let rows = rows(&ran);
+    assert_eq!(rows["pr-1"]["state"], "no_changes", "{:#}", rows["pr-1"]);
+    let alone = folder.expect(2, "plan --env pr-2 --sandbox --detailed-exitcode --json");
+    let alone: Value = serde_json::from_str(alone.out.trim()).expect("JSON");
+    let kinds = |plan: &Value| -> Vec<(String, Value)> {
+        let changes = plan["changes"].as_array().expect("changes").iter();
+        let named = |one: &Value| one["address"].as_str().expect("an address").to_owned();
+        changes.map(|one| (named(one), one["fields"].clone())).collect()
+    };
+    assert_eq!(kinds(&rows["pr-2"]["plan"]), kinds(&alone));
+    let addresses: Vec<String> = kinds(&alone).into_iter().map(|(address, _)| address).collect();
+    for kind in ["logs.log_group/", "ec2.launch_template/", "ecs.cluster/", "ec2.vpc/"] {
+        assert!(addresses.iter().any(|it| it.starts_with(kind)), "{kind}: {addresses:?}");
+    }
+}
+
+/// Batches name the objects of all environments: AWS denies such a call as a whole.
+#[test]
+fn a_caller_that_may_read_one_environment_alone_plans_it_beside_others() {
+    let parameters = "\"/shop/name-${env}\" = \"x\"\n\"/shop/size-${env}\" = \"1\"\n";
+    let folder = folder_with(&format!("[clusters.main]\n\n[parameters]\n{parameters}"));
+    let dir = folder.path("config");
+    block_on(async {
+        let sandbox = Sandbox::in_memory();
+        for env in ["pr-1", "pr-2"] {
+            let (provider, blueprint) = configured(&sandboxed(&sandbox), &dir, env).await;
+            run(&provider, &blueprint, Purpose::Apply).await;
+        }
+        let others = [
+            "a*",
+            "c*",
+            "d*",
+            "ec2:*",
+            "el*",
+            "ev*",
+            "g*",
+            "i*",
+            "k*",
+            "l*",
+            "r*",
+            "se*",
+            "sn*",
+            "sq*",
+            "st*",
+            "s3:*",
+            "t*",
+            "w*",
+            "ecs:List*",
+            "ssm:Describe*",
+            "ssm:List*",
+        ];
+        let own = ["arn:aws:ecs:*:cluster/pr-1-*", "arn:aws:ssm:*:parameter/shop/*-pr-1"];
+        let batches = ["ecs:DescribeClusters", "ssm:GetParameters"];
+        let policy = json!({ "Statement": [
+            { "Effect": "Allow", "Action": others, "Resource": "*" },
+            { "Effect": "Allow", "Action": batches, "Resource": own },
+        ] });
+        sandbox.guarded_by(Some(Guard::of(&policy).expect("a policy")));
+        let reading = Some(Reading::default());
+        let connection = Connection { reading, ..sandboxed(&sandbox) };
+        let (provider, blueprint) = configured(&connection, &dir, "pr-1").await;
+        expect_settled(&provider, &blueprint, "a reading of one environment").await;
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@
     reason = "the modules are the only users of each other, and tests may say what they left out"
 )]
 
+mod accounts;
 mod aliases;
 mod apis;
 mod architecture;
@@ -45,6 +46,8 @@ mod fresh;
 mod functions;
 mod guardduty;
 mod hostile;
+mod hostile_answers;
+mod hostile_tags;
 mod kinds;
 mod kms;
 mod lambda;

@@ -219,7 +219,7 @@ impl Chance {
 }
 
 /// A pseudo-random number from two others (the finisher of splitmix64).
-fn mix(seed: u64, call: u64) -> u64 {
+pub(crate) fn mix(seed: u64, call: u64) -> u64 {
     let mut mixed = seed.wrapping_add(call.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -277,11 +277,13 @@ impl HttpConnector for Faulty {
     }
 }
 
-fn operation_of(route: &Route) -> String {
+/// The name of a call, `ec2.CreateVpc`.
+pub(crate) fn operation_of(route: &Route) -> String {
     format!("{}.{}", route.service, route.operation)
 }
 
-fn route_of(request: &HttpRequest) -> Route {
+/// Where a request goes.
+pub(crate) fn route_of(request: &HttpRequest) -> Route {
     let mut read = head(request);
     read.body = request.body().bytes().unwrap_or_default().to_vec();
     Route::of(&read)
@@ -292,7 +294,8 @@ fn reset() -> ConnectorError {
     ConnectorError::io(broken.into())
 }
 
-fn throttled(route: &Route) -> Refusal {
+/// The refusal of a service that gets too many calls.
+pub(crate) fn throttled(route: &Route) -> Refusal {
     let refusal = |code| Refusal::new(code, "Rate exceeded (injected fault)");
     match route.protocol {
         Protocol::Ec2 => refusal("RequestLimitExceeded").with_status(503),

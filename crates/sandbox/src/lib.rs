@@ -21,7 +21,9 @@ mod constraints;
 mod faults;
 mod flaps;
 mod fresh;
+mod garbled;
 mod hands;
+mod limits;
 mod passing;
 mod permissions;
 mod run;
@@ -62,6 +64,8 @@ pub(crate) mod waf;
 
 pub use connector::{Pace, Sandbox, Snapshot};
 pub use faults::{Fault, Faults, Said};
+pub use garbled::{Damage, Garbled};
+pub use limits::{Limits, Tally};
 pub use permissions::{Guard, Need};
 pub use serve::serve;
 pub use store::SandboxError;

@@ -281,6 +281,13 @@ fn template_versions_are_immutable_and_the_default_moves() {
     assert_eq!(images(&seen), ["ami-1", "ami-2"]);
     ec2("ModifyLaunchTemplate", json!({ "LaunchTemplateId": id, "SetDefaultVersion": "2" }));
     assert_eq!(images(&ec2("DescribeLaunchTemplateVersions", read)), ["ami-2", "ami-2"]);
+    // Without a template, AWS describes the default or latest versions of all of them, and no others.
+    let of_all = json!({ "LaunchTemplateVersion": ["$Default"] });
+    assert_eq!(images(&ec2("DescribeLaunchTemplateVersions", of_all)), ["ami-2"]);
+    for versions in [json!({}), json!({ "LaunchTemplateVersion": ["1"] })] {
+        let refusal = ask(&mut ground.world, "ec2", "DescribeLaunchTemplateVersions", versions);
+        assert_eq!(code(refusal), "MissingParameter");
+    }
     let again = json!({ "LaunchTemplateName": "fleet", "LaunchTemplateData": data });
     let refusal = ask(&mut ground.world, "ec2", "CreateLaunchTemplate", again);
     assert_eq!(code(refusal), "InvalidLaunchTemplateName.AlreadyExistsException");

@@ -203,10 +203,27 @@ pub(super) fn describe(cx: &mut Cx<'_>) -> Answer {
     listing::answer(cx, &LISTING, all)
 }
 
+/// The latest or default versions of all templates; numbers name versions of one template alone.
+fn of_all(cx: &Cx<'_>, wanted: &[String]) -> Answer {
+    if wanted.is_empty() || wanted.iter().any(|version| !version.starts_with('$')) {
+        let message = "The request must contain the parameter launchTemplateId or \
+                       launchTemplateName, or versions that are $Latest or $Default.";
+        return Err(Refusal::new("MissingParameter", message));
+    }
+    let all = cx.here.templates.iter().flat_map(|(id, one)| {
+        let numbers = wanted.iter().filter_map(|version| one.number(version));
+        numbers.map(move |number| render_version(id, one, number))
+    });
+    Ok(json!({ "launchTemplateVersionSet": all.collect::<Vec<_>>() }))
+}
+
 pub(super) fn describe_versions(cx: &mut Cx<'_>) -> Answer {
+    let wanted = cx.list("LaunchTemplateVersion");
+    if cx.text("LaunchTemplateId").is_none() && cx.text("LaunchTemplateName").is_none() {
+        return of_all(cx, &wanted);
+    }
     let id = named(cx)?;
     let (id, one) = (id.as_str(), &cx.here.templates[&id]);
-    let wanted = cx.list("LaunchTemplateVersion");
     let mut shown = Vec::new();
     for version in &wanted {
         let number = one.number(version).ok_or_else(|| no_version(version))?;

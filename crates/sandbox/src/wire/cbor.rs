@@ -47,8 +47,15 @@ pub(crate) fn input(body: &[u8]) -> Result<Value, Refusal> {
         return Ok(Value::Object(Map::new()));
     }
     ciborium::from_reader::<Cbor, _>(body)
-        .map(to_json)
+        .map(|value| to_json(value, &|inner| inner))
         .map_err(|error| Refusal::new("SerializationException", error.to_string()))
+}
+
+/// An answer, in which times are as [`time()`] writes them.
+pub(crate) fn timed(body: &[u8]) -> Result<Value, Refusal> {
+    let read = ciborium::from_reader::<Cbor, _>(body);
+    let read = read.map_err(|error| Refusal::new("SerializationException", error.to_string()));
+    read.map(|value| to_json(value, &|inner| json!({ TIME: inner })))
 }
 
 /// An answer or a refusal as a body.
@@ -62,19 +69,22 @@ pub(crate) fn body(value: &Value) -> Vec<u8> {
     body
 }
 
-fn to_json(value: Cbor) -> Value {
+/// The value as JSON; `spell` writes what has a tag.
+fn to_json(value: Cbor, spell: &dyn Fn(Value) -> Value) -> Value {
     match value {
         Cbor::Integer(number) => i64::try_from(number).map_or(Value::Null, Value::from),
         Cbor::Float(number) => Number::from_f64(number).map_or(Value::Null, Value::Number),
         Cbor::Text(text) => Value::String(text),
         Cbor::Bytes(bytes) => Value::String(String::from_utf8_lossy(&bytes).into_owned()),
         Cbor::Bool(yes) => Value::Bool(yes),
-        Cbor::Tag(_, inner) => to_json(*inner),
-        Cbor::Array(items) => Value::Array(items.into_iter().map(to_json).collect()),
+        Cbor::Tag(_, inner) => spell(to_json(*inner, spell)),
+        Cbor::Array(items) => {
+            Value::Array(items.into_iter().map(|item| to_json(item, spell)).collect())
+        }
         Cbor::Map(entries) => {
             let entries = entries.into_iter();
             let entries = entries.filter_map(|(key, value)| Some((key.into_text().ok()?, value)));
-            Value::Object(entries.map(|(key, value)| (key, to_json(value))).collect())
+            Value::Object(entries.map(|(key, value)| (key, to_json(value, spell))).collect())
         }
         _ => Value::Null,
     }

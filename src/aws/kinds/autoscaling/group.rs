@@ -486,9 +486,14 @@ fn to_tag(group: &str, (key, value): (&String, &String)) -> Tag {
 }
 
 async fn policies_of(aws: &Aws, group: &str) -> Result<Vec<ScalingPolicy>, OpError> {
-    let pages = aws.autoscaling.describe_policies().auto_scaling_group_name(group).into_paginator();
-    let policies = pages.items().send().try_collect().await.map_err(op("DescribePolicies"));
-    Ok(policies.or_gone()?.unwrap_or_default())
+    let of_one = Some(group.to_owned()).filter(|_| !aws.is_shared);
+    let pages = aws.autoscaling.describe_policies().set_auto_scaling_group_name(of_one);
+    let policies = pages.into_paginator().items().send().try_collect().await;
+    let policies: Option<Vec<ScalingPolicy>> =
+        policies.map_err(op("DescribePolicies")).or_gone()?;
+    let mut policies = policies.unwrap_or_default();
+    policies.retain(|policy| policy.auto_scaling_group_name() == Some(group));
+    Ok(policies)
 }
 
 /// How many of its instances serve, if not all that it should have.

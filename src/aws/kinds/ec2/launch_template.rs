@@ -244,13 +244,26 @@ impl Resource for LaunchTemplate {
     }
 }
 
+/// The default version of a template; without an id, AWS describes those of all templates.
+async fn defaults(aws: &Aws, id: Option<&str>) -> Result<Vec<LaunchTemplateVersion>, OpError> {
+    let call = aws.ec2.describe_launch_template_versions();
+    let call = call.set_launch_template_id(id.map(str::to_owned)).versions("$Default");
+    let versions = call.into_paginator().items().send().try_collect().await;
+    let versions = versions.map_err(op("DescribeLaunchTemplateVersions")).or_gone()?;
+    Ok(versions.unwrap_or_default())
+}
+
 /// The template with its default version.
 async fn describe(aws: &Aws, one: AwsTemplate) -> Result<Option<Live<LaunchTemplate>>, OpError> {
     let id = one.launch_template_id.unwrap_or_default();
-    let call = aws.ec2.describe_launch_template_versions().launch_template_id(&id);
-    let send = call.versions("$Default").send();
-    let answer = send.await.map_err(op("DescribeLaunchTemplateVersions")).or_gone()?;
-    let version = answer.and_then(|answer| answer.launch_template_versions?.into_iter().next());
+    let mut version = None;
+    if aws.is_shared {
+        let mut all = defaults(aws, None).await?.into_iter();
+        version = all.find(|version| version.launch_template_id() == Some(id.as_str()));
+    }
+    if version.is_none() {
+        version = defaults(aws, Some(&id)).await?.into_iter().next();
+    }
     let name = one.launch_template_name.unwrap_or_default();
     let tags = common::tags(one.tags);
     Ok(version.map(|version| to_live(id, name, version, tags)))

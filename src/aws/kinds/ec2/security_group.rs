@@ -153,7 +153,7 @@ pub(super) async fn with_others(aws: &Aws, id: &str) -> Result<Vec<AwsGroup>, Op
 }
 
 /// The groups that match.
-async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup>, OpError> {
+pub(super) async fn list(aws: &Aws, filters: Vec<Filter>) -> Result<Vec<AwsGroup>, OpError> {
     let call = aws.ec2.describe_security_groups().set_filters(Some(filters)).max_results(1000);
     let pages = call.into_paginator().items().send();
     pages.try_collect().await.map_err(op("DescribeSecurityGroups"))

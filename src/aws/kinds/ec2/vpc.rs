@@ -260,14 +260,12 @@ async fn set_hostnames(aws: &Aws, vpc: &str, on: bool) -> Result<(), OpError> {
 }
 
 async fn default_group(aws: &Aws, vpc: &str) -> Result<Option<SecurityGroup>, OpError> {
-    let call = aws
-        .ec2
-        .describe_security_groups()
-        .filters(common::filter("vpc-id", [vpc]))
-        .filters(common::filter("group-name", ["default"]));
-    let answer = call.send().await.map_err(op("DescribeSecurityGroups"))?;
-    let mut groups = answer.security_groups.unwrap_or_default().into_iter();
-    Ok(groups.find(|group| group.vpc_id.as_deref() == Some(vpc)))
+    let mut filters = vec![common::filter("group-name", ["default"])];
+    if !aws.is_shared {
+        filters.push(common::filter("vpc-id", [vpc]));
+    }
+    let groups = super::security_group::list(aws, filters).await?;
+    Ok(groups.into_iter().find(|group| group.vpc_id.as_deref() == Some(vpc)))
 }
 
 /// The rules in the default security group of a new VPC.

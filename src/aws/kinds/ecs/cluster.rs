@@ -13,13 +13,15 @@ use aws_sdk_ecs::types::{
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::common::{add_tags, clusters, from_tags, named, no_arn, remove_tags, to_tags};
+use super::common::{
+    add_tags, all_clusters, clusters, from_tags, named, no_arn, remove_tags, to_tags,
+};
 use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op, taken};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
-use payctl_engine::model::error::OpError;
+use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace, Typical};
 use payctl_engine::model::permit::Permit;
@@ -148,10 +150,16 @@ impl Resource for Cluster {
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {
-        let arns = clusters(cx).await?;
-        let batches = arns.chunks(BATCH).map(|arns| describe(cx.aws, arns));
-        let lives = try_join_all(batches).await?.into_iter().flatten();
-        let found = lives.filter_map(|live| {
+        let own = async || describe_all(cx.aws, &clusters(cx).await?).await;
+        let lives = match cx.aws.is_shared {
+            true => match describe_all(cx.aws, &all_clusters(cx).await?).await {
+                // The caller may describe the clusters of its environments alone.
+                Err(error) if error.class == ErrorClass::Denied => own().await?,
+                all => all?,
+            },
+            false => own().await?,
+        };
+        let found = lives.into_iter().filter_map(|live| {
             let (address, owner) = cx.claim(&live.spec.name, &live.tags)?;
             Some(Found { address, owner, live })
         });
@@ -215,6 +223,11 @@ impl Resource for Cluster {
         let send = cx.aws.ecs.delete_cluster().cluster(&live.id).send();
         send.await.map_err(op("DeleteCluster")).or_gone().map(drop)
     }
+}
+
+async fn describe_all(aws: &Aws, arns: &[String]) -> Result<Vec<Live<Cluster>>, OpError> {
+    let batches = arns.chunks(BATCH).map(|arns| describe(aws, arns));
+    Ok(try_join_all(batches).await?.into_iter().flatten().collect())
 }
 
 /// Those of these clusters that exist, with settings and tags.

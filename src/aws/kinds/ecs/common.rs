@@ -21,13 +21,18 @@ pub(super) fn name_in(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// The ARNs of all clusters that carry the environment's name or a wanted one.
-pub(super) async fn clusters(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {
+/// The ARNs of all clusters of the account.
+pub(super) async fn all_clusters(cx: &Survey<'_>) -> Result<Arc<Vec<String>>, OpError> {
     let list = async {
         let pages = cx.aws.ecs.list_clusters().into_paginator().items().send();
         pages.try_collect().await.map_err(op("ListClusters"))
     };
-    let all: Arc<Vec<String>> = cx.once("ecs:ListClusters", list).await?;
+    cx.once("ecs:ListClusters", list).await
+}
+
+/// The ARNs of all clusters that carry the environment's name or a wanted one.
+pub(super) async fn clusters(cx: &Survey<'_>) -> Result<Vec<String>, OpError> {
+    let all = all_clusters(cx).await?;
     Ok(all.iter().filter(|arn| cx.is_candidate(name_in(arn))).cloned().collect())
 }
 

@@ -285,16 +285,46 @@ impl LogGroup {
 /// How many groups AWS describes by name in one call.
 const MOST: usize = 50;
 
+/// How many groups an account may have so that environments that share the answers ask for all of them.
+const FEW: usize = 1000;
+
+/// All groups of an account in which several environments share the answers; `None` if it has too many, or
+/// nobody shares. A list by the names of one environment tells less of each group, and no other can use it.
+pub(in crate::aws::kinds) async fn of_account(
+    aws: &Aws,
+) -> Result<Option<Vec<types::LogGroup>>, OpError> {
+    if !aws.is_shared {
+        return Ok(None);
+    }
+    let mut pages = aws.cloudwatchlogs.describe_log_groups().limit(50).into_paginator().send();
+    let mut all = Vec::new();
+    while let Some(page) = pages.next().await {
+        all.extend(page.map_err(op("DescribeLogGroups"))?.log_groups.unwrap_or_default());
+        if all.len() > FEW {
+            return Ok(None);
+        }
+    }
+    Ok(Some(all))
+}
+
+/// Whether a group is one that the environment may own. Those of API Gateway are folded into its stages.
+fn is_candidate(cx: &Survey<'_>, name: &str) -> bool {
+    !name.starts_with("API-Gateway-Execution-Logs_") && cx.is_candidate(name)
+}
+
 /// The groups with the environment's name in theirs.
 async fn candidates(cx: &Survey<'_>) -> Result<Vec<types::LogGroup>, OpError> {
+    if let Some(mut all) = of_account(cx.aws).await? {
+        all.retain(|group| group.log_group_name().is_some_and(|name| is_candidate(cx, name)));
+        return Ok(all);
+    }
     let call =
         cx.aws.cloudwatchlogs.describe_log_groups().log_group_name_pattern(&cx.aws.scope.env);
     let listed = call.limit(50).into_paginator().items().send().try_collect().await;
     let names = listed.map_err(op("DescribeLogGroups"))?.into_iter();
     let names: BTreeSet<String> = names
         .filter_map(|group| group.log_group_name)
-        // Those of API Gateway are folded into its stages.
-        .filter(|name| !name.starts_with("API-Gateway-Execution-Logs_") && cx.is_candidate(name))
+        .filter(|name| is_candidate(cx, name))
         .collect();
     let all: Vec<&String> = names.iter().collect();
     let described = all.chunks(MOST).map(|some| async move {

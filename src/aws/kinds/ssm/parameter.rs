@@ -15,7 +15,7 @@ use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::drawn::Drawn;
-use payctl_engine::model::error::OpError;
+use payctl_engine::model::error::{ErrorClass, OpError};
 use payctl_engine::model::live::{Found, Live, Phase, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace, Typical};
 use payctl_engine::model::permit::Permit;
@@ -98,23 +98,41 @@ impl Resource for Parameter {
             owned.push(filter(&format!("tag:{TAG_ENV}"), [scope.env.clone()]));
         }
         let mut descriptions = descriptions_of(cx.aws, owned).await?;
+        let mut parameters = Vec::new();
+        let mut open: BTreeSet<String> = cx.wanted.keys().cloned().collect();
         if cx.aws.is_shared {
+            // Ten values of several environments travel in one call.
+            let listed = descriptions.keys().cloned().collect();
             descriptions.retain(|name, _| cx.is_candidate(name));
+            match values(cx.aws, &listed).await {
+                Ok(all) => {
+                    open.retain(|name| !listed.contains(name));
+                    let is_own = |name: &str| cx.is_candidate(name);
+                    parameters.extend(all.into_iter().filter(|one| one.name().is_some_and(is_own)));
+                }
+                // The caller may read the parameters of its environments alone.
+                Err(error) if error.class == ErrorClass::Denied => {
+                    open.extend(descriptions.keys().cloned());
+                }
+                Err(error) => return Err(error),
+            }
+        } else {
+            open.extend(descriptions.keys().cloned());
         }
-        let names = descriptions.keys().chain(cx.wanted.keys()).cloned().collect();
-        let found = describe(cx.aws, &names, descriptions, Some(cx)).await?.into_iter().filter_map(
-            |live| {
-                let (address, owner) = cx.claim(&live.id, &live.tags)?;
-                Some(Found { address, owner, live })
-            },
-        );
+        parameters.extend(values(cx.aws, &open).await?);
+        let lives = describe(cx.aws, parameters, descriptions, Some(cx)).await?;
+        let found = lives.into_iter().filter_map(|live| {
+            let (address, owner) = cx.claim(&live.id, &live.tags)?;
+            Some(Found { address, owner, live })
+        });
         Ok(found.collect())
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         let aws = cx.aws.clone();
         let ask = |names: Vec<String>| async move {
-            describe(&aws, &names.into_iter().collect(), BTreeMap::new(), None).await
+            let parameters = values(&aws, &names.into_iter().collect()).await?;
+            describe(&aws, parameters, BTreeMap::new(), None).await
         };
         let found = cx.aws.together.ask("ssm:GetParameters", cx.id().to_owned(), ask).await?;
         Ok(found.iter().find(|live| live.id == cx.id()).cloned())
@@ -207,14 +225,13 @@ async fn descriptions_of(
     Ok(descriptions)
 }
 
-/// Those of the named parameters that exist. Descriptions that are not known yet are looked up.
+/// These parameters with their tags. Descriptions that are not known yet are looked up.
 async fn describe(
     aws: &Aws,
-    names: &BTreeSet<String>,
+    parameters: Vec<types::Parameter>,
     mut known: BTreeMap<String, String>,
     survey: Option<&Survey<'_>>,
 ) -> Result<Vec<Live<Parameter>>, OpError> {
-    let parameters = values(aws, names).await?;
     let names = || parameters.iter().filter_map(|parameter| parameter.name.as_ref());
     let unknown: Vec<&String> = names().filter(|name| !known.contains_key(*name)).collect();
     let looked_up = unknown.chunks(50).map(|names| {
@@ -240,6 +257,7 @@ async fn describe(
 /// Tags by parameter.
 type Tagged = BTreeMap<String, Tags>;
 
+/// Those of the named parameters that exist.
 async fn values(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<types::Parameter>, OpError> {
     let names: Vec<String> = names.iter().cloned().collect();
     let batches = names.chunks(10).map(|names| async move {

@@ -11,6 +11,7 @@ use super::{AccessLog, Canary, ExecutionLog, Settings, Stage, Throttle, path};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::apigateway::common::{PAGE, arn, execution_log, ordered, tags};
+use crate::aws::kinds::logs;
 use payctl_engine::model::error::OpError;
 use payctl_engine::model::live::{Live, Phase};
 use payctl_engine::model::text::{Output, Outputs, Text};
@@ -30,6 +31,12 @@ impl Around {
     pub(super) async fn get(aws: &Aws, api: &str, stage: &str) -> Result<Option<Self>, OpError> {
         let groups = async {
             let prefix = execution_log(api, stage);
+            if let Some(mut all) = logs::log_group::of_account(aws).await? {
+                all.retain(|one| {
+                    one.log_group_name().is_some_and(|name| name.starts_with(&prefix))
+                });
+                return Ok(all);
+            }
             let call = aws.cloudwatchlogs.describe_log_groups().log_group_name_prefix(prefix);
             let pages = call.into_paginator().items().send();
             pages.try_collect().await.map_err(op("DescribeLogGroups"))
