@@ -114,7 +114,7 @@ impl Resource for FlowLog {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let meter = delivery(&self.destination);
+        let meter = delivery(&self.destination, cx);
         vec![Charge::usage("flow records", meter, cx.load(Driver::Gb))]
     }
 

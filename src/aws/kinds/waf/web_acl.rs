@@ -325,7 +325,7 @@ impl Resource for WebAcl {
         ];
         if let Some(log) = &self.logging {
             let logged = gb(requests * cx.assume.log_kb);
-            charges.push(Charge::usage("log", delivery(&log.destination), logged));
+            charges.push(Charge::usage("log", delivery(&log.destination, cx), logged));
         }
         charges
     }
