@@ -7,6 +7,7 @@
     reason = "the modules are the only users of each other, and tests may say what they left out"
 )]
 
+mod advice;
 mod aliases;
 mod apis;
 mod architecture;
