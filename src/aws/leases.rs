@@ -206,8 +206,11 @@ impl<'a> Leases<'a> {
         let body = serde_json::to_string(&run).map_err(|error| {
             OpError::new("PutItem", ErrorClass::Bug, "Unwritable", error.to_string())
         })?;
-        let mut item = self.item(&format!("{RUN}{}#{}", run.began, run.run));
-        let expires = now.duration_since(UNIX_EPOCH).unwrap_or_default() + KEPT;
+        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Of two runs that began in the same second, the one that ended later comes later.
+        let entry = format!("{RUN}{}#{:015}#{}", run.began, since.as_millis(), run.run);
+        let mut item = self.item(&entry);
+        let expires = since + KEPT;
         item.insert(EXPIRES.to_owned(), number(expires.as_secs()));
         item.insert("body".to_owned(), text(body));
         let call = self.aws.dynamodb.put_item().table_name(TABLE).set_item(Some(item));

@@ -150,6 +150,16 @@ impl Provider for AwsProvider {
         })
     }
 
+    fn holder<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Tags>, OpError>> {
+        Box::pin(async move {
+            known(&target.address.kind)?.holder(Cx::of(&self.aws, target), live).await
+        })
+    }
+
     fn create<'a>(
         &'a self,
         target: &'a Target,

@@ -98,6 +98,16 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
         Self::read(cx)
     }
 
+    /// The tags of the object that it is a part of, for kinds without tags of their own. `None`: it is a part
+    /// of none, or that is gone.
+    fn holder(
+        cx: &Cx<'_>,
+        live: &Live<Self>,
+    ) -> impl Future<Output = Result<Option<Tags>, OpError>> + Send {
+        let _ = (cx, live);
+        ready(Ok(None))
+    }
+
     /// Makes the smallest thing that can exist, tagged (`cx.tags`) in the same call, and returns
     /// its id; what creation cannot set, `update` will. References are resolved. With `META.told` it
     /// makes the whole object, and the tags still come with the first call.
@@ -396,6 +406,12 @@ pub trait AnyKind: Send + Sync {
         cx: Cx<'a>,
         planned: &'a Live,
     ) -> BoxFuture<'a, Result<Option<Live>, OpError>>;
+    /// See [`Resource::holder`].
+    fn holder<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Tags>, OpError>>;
     /// See [`Resource::create`].
     fn create<'a>(&'a self, cx: Cx<'a>, spec: &'a Value) -> BoxFuture<'a, Result<String, OpError>>;
     /// See [`Resource::update`].
@@ -550,6 +566,17 @@ impl<R: Resource> AnyKind for Erased<R> {
                 return self.read(cx).await;
             }
             live.map(Self::erased).transpose()
+        })
+    }
+
+    fn holder<'a>(
+        &'a self,
+        cx: Cx<'a>,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Tags>, OpError>> {
+        Box::pin(async move {
+            let live = Self::typed(live)?;
+            R::holder(&cx, &live).await.map_err(Self::settle)
         })
     }
 

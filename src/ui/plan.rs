@@ -188,6 +188,8 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
         line(&mut text, 0, &style.paint(Paint::Bold, &head));
         if view.is_short() && matches!(section, Section::Creates | Section::Deletes) {
             write_lines(&mut text, &tree, &causes, view);
+        } else if view.is_short() && section == Section::LosesData {
+            write_losses(&mut text, &tree, &causes, &common, view);
         } else {
             causes.iter().for_each(|cause| write_cause(&mut text, &tree, *cause, &common, view));
         }
@@ -423,6 +425,21 @@ fn said(change: &Change, index: usize, view: View<'_>) -> String {
 
 /// Resources of one kind, with what there is to say about each of them.
 fn write_alike(text: &mut String, tree: &Tree<'_>, of: &[usize], said: &str, view: View<'_>) {
+    write_names(text, 0, tree, of, said, view);
+    for one in of {
+        write_consequences(text, 4, tree, *one, view);
+    }
+}
+
+/// The names of resources of one kind, and what is said about them.
+fn write_names(
+    text: &mut String,
+    indent: usize,
+    tree: &Tree<'_>,
+    of: &[usize],
+    said: &str,
+    view: View<'_>,
+) {
     let first = tree.change(of[0]);
     let shown = words(first.action);
     let names: Vec<String> = match of {
@@ -440,10 +457,40 @@ fn write_alike(text: &mut String, tree: &Tree<'_>, of: &[usize], said: &str, vie
         if at + 1 == lines.len() && !said.is_empty() {
             let _ = write!(one, "  {}", view.style.paint(Paint::Dim, said));
         }
-        line(text, 0, &one);
+        line(text, indent, &one);
     }
-    for one in of {
-        write_consequences(text, 4, tree, *one, view);
+}
+
+/// What loses data. Resources of one kind of which there is the same to say stand together.
+fn write_losses(
+    text: &mut String,
+    tree: &Tree<'_>,
+    causes: &[usize],
+    common: &Tags,
+    view: View<'_>,
+) {
+    let mut groups: Vec<(&str, String, Vec<usize>)> = Vec::new();
+    for cause in causes.iter().copied() {
+        let mut whole = String::new();
+        write_cause(&mut whole, tree, cause, common, view);
+        let below = whole.split_once('\n').map_or("", |(_, below)| below);
+        let Change { address, action, .. } = tree.change(cause);
+        let is_alike = |(kind, said, of): &&mut (&str, String, Vec<usize>)| {
+            (*kind, said.as_str(), tree.change(of[0]).action) == (&address.kind, below, *action)
+        };
+        match groups.iter_mut().find(is_alike) {
+            Some((_, _, of)) => of.push(cause),
+            None => groups.push((&address.kind, below.to_owned(), vec![cause])),
+        }
+    }
+    for (_, below, of) in groups {
+        match &of[..] {
+            [only] => write_cause(text, tree, *only, common, view),
+            _ => {
+                write_names(text, 2, tree, &of, "", view);
+                text.push_str(&below);
+            }
+        }
     }
 }
 

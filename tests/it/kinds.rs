@@ -8,10 +8,12 @@ use payctl::aws::provider::AwsProvider;
 use payctl::aws::resource::AnyKind;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::{Blueprint, Desired};
+use payctl_engine::model::live::{Found, Tags};
 use payctl_engine::model::scope::TAG_KEYS;
 use payctl_engine::model::text::{Output, Outputs, Ref, each_ref, resolve};
 use payctl_engine::plan::{Action, Purpose};
-use payctl_engine::provider::Provider as _;
+use payctl_engine::provider::{Provider as _, Target};
+use payctl_engine::survey::survey;
 use payctl_sandbox::Sandbox;
 use serde_json::Value;
 
@@ -101,6 +103,27 @@ fn predictions(
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What has no tags of its own says whose it is through what it is a part of.
+async fn parts(provider: &AwsProvider, blueprint: &Blueprint) {
+    let snapshot = survey(provider, &blueprint.resources).await.expect("a survey");
+    let untagged = |found: &&Found| !find_meta(&found.address.kind).is_some_and(|meta| meta.tagged);
+    for Found { address, live, .. } in snapshot.values().flatten().filter(untagged) {
+        // One for the account, and one whose owner stands in a record beside it.
+        if ["apigateway.account", "route53.record"].contains(&address.kind.as_str()) {
+            continue;
+        }
+        let target = Target {
+            address: address.clone(),
+            name: address.name.clone(),
+            id: Some(live.id.clone()),
+            tags: Tags::new(),
+        };
+        let holder = provider.holder(&target, live).await.expect("a read");
+        let owned = holder.as_ref().and_then(|tags| provider.aws().scope.owned(tags));
+        assert!(owned.is_some(), "{address}: {holder:?}");
+    }
+}
+
 /// The life of all samples on one endpoint. One apply gives all kinds their next variant.
 pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap], own_hosts: bool) {
     let mut blueprint = samples(&provider.aws().scope);
@@ -113,6 +136,7 @@ pub async fn round_trip(provider: &AwsProvider, gaps: &[Gap], own_hosts: bool) {
     expect_settled(provider, &blueprint, "creation").await;
     let settled = plan_now(provider, &blueprint, Purpose::Apply).await;
     predictions(provider, &blueprint, &settled.outputs, own_hosts);
+    parts(provider, &blueprint).await;
     let most = KINDS.iter().map(|kind| kind.variants().len()).max().expect("there are kinds");
     for round in 0..most {
         let mut changed = BTreeSet::new();

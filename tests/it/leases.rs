@@ -119,6 +119,20 @@ fn runs_are_read_back_the_last_one_first_until_they_expire() {
 }
 
 #[test]
+fn of_two_runs_of_the_same_second_the_one_that_ended_later_comes_first() {
+    block_on(async {
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
+        let store = Leases::new(provider.aws());
+        make_table(&store).await;
+        let now = SystemTime::now();
+        let (apply, destroy) = (run_record("b"), run_record("a"));
+        store.keep(&apply, now).await.expect("a record");
+        store.keep(&destroy, now + Duration::from_millis(1)).await.expect("a record");
+        assert_eq!(store.runs(10, now).await, Ok(vec![destroy, apply]));
+    });
+}
+
+#[test]
 fn a_store_that_denies_says_so() {
     block_on(async {
         let sandbox = Sandbox::in_memory();

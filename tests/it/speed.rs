@@ -123,7 +123,7 @@ fn the_estimate_names_the_calls() {
 
 #[test]
 fn each_command_makes_few_calls_in_dev() {
-    block_on(few_calls("dev", [62, 600, 145, 700]));
+    block_on(few_calls("dev", [62, 600, 145, 705]));
 }
 
 #[test]

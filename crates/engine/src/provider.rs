@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
@@ -49,6 +50,17 @@ pub trait Provider: Send + Sync {
     ) -> BoxFuture<'a, Result<Option<Live>, OpError>> {
         let _ = planned;
         self.read(target)
+    }
+
+    /// The tags of the object that one without tags of its own is a part of. `None`: it is a part of none, or
+    /// that is gone.
+    fn holder<'a>(
+        &'a self,
+        target: &'a Target,
+        live: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Tags>, OpError>> {
+        let _ = (target, live);
+        Box::pin(ready(Ok(None)))
     }
 
     /// Makes the smallest thing that can exist, tagged in the same call, and returns its id.

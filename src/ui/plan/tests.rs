@@ -320,6 +320,35 @@ fn new_resources_are_summarised() {
     insta::assert_snapshot!(text(&plan, view(Style::PLAIN, Detail::Short, None)));
 }
 
+/// Resources that lose the same stand together in short, and alone with -v.
+#[test]
+fn losses_of_one_kind_are_told_once() {
+    let lost = |name: &str, regain: &str| Change {
+        irreversible: Some("the log events".into()),
+        regain: Some(regain.to_owned()).filter(|regain| !regain.is_empty()),
+        ..change(Action::Delete, Address::new("logs.log_group", name), "logs", "config/dev.toml:9")
+    };
+    let changes = vec![lost("a", ""), lost("b", "S3 has a copy"), lost("c", "")];
+    let plan = Plan { changes, refused: Vec::new(), notes: Vec::new(), ..example() };
+    let shown = |detail| text(&plan, view(Style::PLAIN, detail, None));
+    insta::assert_snapshot!(shown(Detail::Short), @"
+    Plan for payment dev (account 123456789012, us-east-1)
+
+    Loses data (3)
+      - logs.log_group x 2: a, c
+          ! lost for good: the log events
+          undo: no
+      - logs.log_group/b  dev-payment-b  config/dev.toml:9
+          ! lost for good: the log events
+          recoverable: S3 has a copy
+          undo: with a restore
+
+    In short; -v shows every field and consequence.
+    Plan: 0 to create, 0 to change, 0 to replace, 3 to delete, 1 unchanged. 3 changes lose data for good.
+    ");
+    assert_eq!(shown(Detail::Full).matches("lost for good").count(), 3);
+}
+
 #[test]
 fn a_plan_with_colour() {
     let page = shown(

@@ -9,7 +9,7 @@ use super::{Outcome, Step};
 use crate::event::{Event, StepError};
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
-use crate::model::live::{Found, Live, Owner};
+use crate::model::live::{Found, Live, Owner, Tags};
 use crate::provider::Target;
 
 /// The first pause between two reads.
@@ -41,6 +41,11 @@ impl Step<'_> {
     /// Reads the object as far as a deletion needs it.
     pub(super) async fn glance(&self, target: &Target, planned: &Live) -> Outcome<Option<Live>> {
         self.looked(|| self.provider.glance(target, planned)).await
+    }
+
+    /// Reads the tags of what the object is a part of.
+    pub(super) async fn holder(&self, target: &Target, live: &Live) -> Outcome<Option<Tags>> {
+        self.looked(|| self.provider.holder(target, live)).await
     }
 
     /// Lists a kind.

@@ -23,7 +23,7 @@ impl Step<'_> {
         let mut pace = Pace::new();
         loop {
             let look = async || self.glance(target, planned).await;
-            let Some(live) = self.owned(look, planned).await? else { return Ok(()) };
+            let Some(live) = self.owned(target, look, planned).await? else { return Ok(()) };
             if is_protected(&live.tags) && !is_protected(&planned.tags) {
                 return Err(StepError::Moved(vec![format!("tags.{TAG_PROTECT}")]));
             }

@@ -9,12 +9,15 @@ use super::{AGAIN, Outcome, SURE, Step, TAG_LAG};
 use crate::event::StepError;
 use crate::model::address::Address;
 use crate::model::live::{Live, Phase};
+use crate::provider::Target;
 
 impl Step<'_> {
     /// Looks at the object that the plan saw, and fails if it is not ours. An object that AWS is deleting may
-    /// have lost its tags already; the step only waits for it.
+    /// have lost its tags already; the step only waits for it. What has no tags of its own is ours while the
+    /// object is that it is a part of.
     pub(super) async fn owned(
         &self,
+        target: &Target,
         look: impl AsyncFn() -> Outcome<Option<Live>>,
         planned: &Live,
     ) -> Outcome<Option<Live>> {
@@ -35,10 +38,18 @@ impl Step<'_> {
             // being deleted had lost its own: a usable one without tags is not ours.
             let was_dying = matches!(planned.phase, Phase::Deleting(_));
             let is_bare = live.tags.is_empty() && planned.tags.is_empty() && !was_dying;
+            let mut tags = live.tags.clone();
             if matches!(live.phase, Phase::Deleting(_)) || is_bare || self.owns(&live) {
-                return Ok(Some(live));
+                let holder = match self.meta.tagged {
+                    true => None,
+                    false => self.holder(target, &live).await?,
+                };
+                match holder {
+                    Some(holder) if self.scope.owned(&holder).is_none() => tags = holder,
+                    _ => return Ok(Some(live)),
+                }
             }
-            if !live.tags.is_empty() {
+            if !tags.is_empty() {
                 return Err(not_ours());
             }
             self.wait_for_tags(since, pace.next()).await?;

@@ -28,7 +28,7 @@ impl Step<'_> {
         let mut looks = 0;
         loop {
             let look = async || self.read(&target).await;
-            let Some(live) = self.owned(look, planned).await? else {
+            let Some(live) = self.owned(&target, look, planned).await? else {
                 return Err(StepError::Moved(vec!["it no longer exists".to_owned()]));
             };
             let moved: Vec<String> = self

@@ -82,6 +82,38 @@ fn delete_skips_an_untagged_successor_of_a_dying_object() {
 }
 
 #[test]
+fn a_part_stays_as_it_is_when_what_it_belongs_to_has_another_owner() {
+    block_on(async {
+        let link = Address::new("fake.link", "part");
+        let of = |size: u32| {
+            let mut wanted = two();
+            put(&mut wanted, "fake.link", "part", json!({ "name": "part", "size": size }), &[]);
+            wanted
+        };
+        let others = Scope { env: "prod".into(), ..scope() }.ownership(&link);
+        for (tags, purpose) in [
+            (others.clone(), Purpose::Apply),
+            (others, Purpose::Destroy),
+            (Tags::new(), Purpose::Apply),
+            (Tags::new(), Purpose::Destroy),
+        ] {
+            let cloud = FakeCloud::new(scope(), 1);
+            cloud.hand_over_holders(scope().ownership(&link));
+            converge(&cloud, &of(1), Purpose::Apply).await;
+            let mut plan = plan_now(&cloud, &of(2), purpose).await;
+            plan.changes.retain(|change| change.address == link);
+            assert_eq!(plan.changes.len(), 1);
+            cloud.hand_over_holders(tags);
+            let before = cloud.log();
+            let (_stopper, stop) = stop_pair();
+            let report = apply(&cloud, &plan, 8, &stop, &|_| {}).await;
+            assert!(matches!(report.failed[0].2, StepError::Moved(_)), "{report:?}");
+            assert_eq!(cloud.log(), before);
+        }
+    });
+}
+
+#[test]
 fn update_skips_objects_whose_owner_changed() {
     block_on(async {
         let cloud = FakeCloud::new(scope(), 1);

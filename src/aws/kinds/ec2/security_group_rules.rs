@@ -143,15 +143,16 @@ impl Resource for Rules {
     }
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
-        let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
-        let found = security_group::with_others(cx.aws, id).await?;
-        let group = found.into_iter().find(|group| group.group_id.as_deref() == Some(id));
-        Ok(group.as_ref().and_then(to_live))
+        Ok(group(cx).await?.as_ref().and_then(to_live))
     }
 
     /// It goes with its parent, and its id names it.
     async fn glance(_: &Cx<'_>, planned: Live<Self>) -> Result<Option<Live<Self>>, OpError> {
         Ok(Some(planned))
+    }
+
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        Ok(group(cx).await?.map(|group| common::tags(group.tags)))
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
@@ -175,6 +176,12 @@ impl Resource for Rules {
 }
 
 /// The rules of a group as one object; `None` if it does not have any.
+async fn group(cx: &Cx<'_>) -> Result<Option<SecurityGroup>, OpError> {
+    let id = cx.id().strip_suffix(SUFFIX).unwrap_or(cx.id());
+    let found = security_group::with_others(cx.aws, id).await?;
+    Ok(found.into_iter().find(|group| group.group_id.as_deref() == Some(id)))
+}
+
 fn to_live(group: &SecurityGroup) -> Option<Live<Rules>> {
     let id = group.group_id.clone().unwrap_or_default();
     let rules = rules_of(group);

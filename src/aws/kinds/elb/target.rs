@@ -138,6 +138,10 @@ impl Resource for Target {
         find(cx.aws, group_of(cx.id())).await
     }
 
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        common::tags_of(cx.aws, group_of(cx.id())).await
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         self.register(cx.aws).await?;
         Ok(format!("{}{SLOT}", self.group.known()))

@@ -290,6 +290,11 @@ impl Resource for Alias {
         Ok(Some(planned))
     }
 
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        let (function, _) = common::parts(cx.id());
+        common::tags_of(cx.aws, &common::arn_of(cx.aws, function)).await
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let (function, alias) = common::parts(&self.name);
         let (version, _) = released(cx.aws, function, &self.release).await?;

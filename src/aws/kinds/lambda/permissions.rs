@@ -177,6 +177,11 @@ impl Resource for Permissions {
         Ok(Some(planned))
     }
 
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        let (function, _) = common::parts(cx.id());
+        common::tags_of(cx.aws, &common::arn_of(cx.aws, function)).await
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let name = common::qualified_in(self.function.known());
         for (id, permission) in &self.callers {

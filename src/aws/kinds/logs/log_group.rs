@@ -348,9 +348,14 @@ async fn describe(aws: &Aws, group: types::LogGroup) -> Result<Option<Live<LogGr
 
 /// The tags of a group, by its name; `None` if there is none.
 pub(super) async fn tags_by_name(cx: &Survey<'_>, name: &str) -> Result<Option<Tags>, OpError> {
-    let Scope { partition, region, account, .. } = &cx.aws.scope;
-    let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{name}");
+    let arn = arn_for(cx.aws, name);
     cx.tags(&arn, tags_of(cx.aws, &arn)).await
+}
+
+/// The ARN of the group with this name.
+pub(super) fn arn_for(aws: &Aws, name: &str) -> String {
+    let Scope { partition, region, account, .. } = &aws.scope;
+    format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
 }
 
 pub(super) async fn tags_of(aws: &Aws, arn: &str) -> Result<Option<Tags>, OpError> {

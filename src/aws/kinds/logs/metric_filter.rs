@@ -163,6 +163,11 @@ impl Resource for Filter {
         Ok(Some(planned))
     }
 
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        let (group, _) = cx.id().split_once(':').unwrap_or_default();
+        log_group::tags_of(cx.aws, &log_group::arn_for(cx.aws, group)).await
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         self.put(cx.aws).await?;
         Ok(format!("{}:{}", self.log_group.known(), self.name))

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::secret::{Secret, described, from_tags, listed, to_tags};
+use super::secret::{Secret, described, from_tags, listed, tags_of, to_tags};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, is_undecryptable, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -178,6 +178,10 @@ impl Resource for Attachment {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         Ok(describe(cx.aws, None, secret_of(cx.id())).await?.map(|(_, live)| live))
+    }
+
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        tags_of(cx.aws, secret_of(cx.id())).await
     }
 
     /// Sets only the mark; the first update writes the fields.

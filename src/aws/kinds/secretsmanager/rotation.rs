@@ -15,7 +15,7 @@ use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::secret::{Secret, described, from_tags, listed};
+use super::secret::{Secret, described, from_tags, listed, tags_of};
 use crate::aws::clients::Aws;
 use crate::aws::error::{Gone, op};
 use crate::aws::resource::{Cx, Resource, Survey};
@@ -147,6 +147,10 @@ impl Resource for Rotation {
 
     async fn read(cx: &Cx<'_>) -> Result<Option<Live<Self>>, OpError> {
         Ok(describe(cx.aws, None, secret_of(cx.id())).await?.and_then(to_live))
+    }
+
+    async fn holder(cx: &Cx<'_>, _: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        tags_of(cx.aws, secret_of(cx.id())).await
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {

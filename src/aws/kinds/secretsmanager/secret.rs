@@ -405,6 +405,12 @@ pub(super) async fn described(
     }
 }
 
+/// The tags of a secret.
+pub(super) async fn tags_of(aws: &Aws, id: &str) -> Result<Option<Tags>, OpError> {
+    let secret = described(aws, None, id).await?;
+    Ok(secret.map(|secret| from_tags(secret.tags.as_deref().unwrap_or_default())))
+}
+
 async fn list(aws: &Aws) -> Result<Vec<SecretListEntry>, OpError> {
     let filter = |key, value: &str| types::Filter::builder().key(key).values(value).build();
     let call = aws.secretsmanager.list_secrets().max_results(100);

@@ -168,6 +168,10 @@ impl Resource for Subscription {
         }
     }
 
+    async fn holder(cx: &Cx<'_>, live: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        topic::tags_of(cx.aws, live.spec.topic.known()).await
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         let created = cx
             .aws

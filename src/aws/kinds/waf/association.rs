@@ -168,6 +168,10 @@ impl Resource for Association {
         Ok(Some(planned))
     }
 
+    async fn holder(cx: &Cx<'_>, live: &Live<Self>) -> Result<Option<Tags>, OpError> {
+        web_acl::tags_of(cx.aws, live.spec.acl.known()).await
+    }
+
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
         self.associate(cx.aws).await?;
         Ok(format!("{}{SLOT}", self.resource.known()))

@@ -133,6 +133,11 @@ impl FakeCloud {
         object.expect("it is there").tags = tags;
     }
 
+    /// Somebody puts other tags on what the objects without tags are a part of.
+    pub fn hand_over_holders(&self, tags: Tags) {
+        self.state().holders = Some(tags);
+    }
+
     /// Runs one operation under the faults.
     async fn operate<T>(
         &self,

@@ -110,6 +110,15 @@ impl Provider for FakeCloud {
         })
     }
 
+    fn holder<'a>(
+        &'a self,
+        target: &'a Target,
+        _: &'a Live,
+    ) -> BoxFuture<'a, Result<Option<Tags>, OpError>> {
+        let holders = |state: &mut State, _: &Scope| Ok(state.holders.clone());
+        Box::pin(self.operate("Read", &target.address.kind, Sort::Read, holders))
+    }
+
     fn create<'a>(
         &'a self,
         target: &'a Target,

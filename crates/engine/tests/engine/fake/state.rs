@@ -49,6 +49,8 @@ pub(super) struct State {
     pub(super) since: Option<Instant>,
     pub(super) running: BTreeMap<&'static str, usize>,
     pub(super) most: BTreeMap<&'static str, usize>,
+    /// The tags of what the objects without tags are a part of.
+    pub(super) holders: Option<Tags>,
 }
 
 impl Object {
