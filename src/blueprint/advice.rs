@@ -44,6 +44,7 @@ pub fn advice(loaded: &Loaded, bill: &Bill) -> Vec<Advice> {
     all.logs();
     all.log_classes();
     all.data();
+    all.buckets();
     all.hours();
     all.advice
 }

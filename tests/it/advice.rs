@@ -67,6 +67,8 @@ fn advice_saves_what_its_lines_save() {
         "write the log of functions.processor in the class for infrequent access",
         "write the log of services.payment in the class for infrequent access",
         "write the access log of apis.payments in the class for infrequent access",
+        "move the objects of the bucket access-logs to STANDARD_IA after 30 days",
+        "move the objects of the bucket access-logs to GLACIER_IR after 30 days",
     ] {
         assert!(find(&cost, what).is_some(), "{what}: {cost:#}");
     }

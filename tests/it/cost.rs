@@ -228,7 +228,7 @@ fn a_trace_is_charged_where_x_ray_decides_about_it() {
     folder.edit(base, "[functions.processor]\n", "[functions.processor]\ntracing = true\n");
     // 2,628,000 seconds, and 5 % of 7,372,000 requests.
     let of_function = ("lambda.function/processor".to_owned(), d("2996600"), d("14.983"));
-    assert_eq!(traces("10000000"), [of_function.clone()]);
+    assert_eq!(traces("10000000"), [of_function]);
     assert_eq!(traces("100000")[0].1, d("100000"));
     folder.edit(base, "[apis.payments]\n", "[apis.payments]\ntracing = true\n");
     // Three routes: 30 million requests. The functions follow the decision of the API.

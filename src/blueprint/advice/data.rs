@@ -1,12 +1,32 @@
 //! Tables, buckets and databases.
 
+use std::collections::BTreeMap;
+
 use super::{DAYS, Tried};
+use crate::config::schema::buckets::Lifecycle;
 use crate::config::schema::tables::{Billing, Capacity, OnDemand, Table};
+use crate::config::schema::text::RuleId;
+use crate::words::buckets::StorageClass;
 use payctl_engine::model::address::Address;
 use payctl_money::Decimal;
 
 /// The least capacity of a serverless instance that does not pause, in ACU.
 const LEAST_ACU: f64 = 0.5;
+
+/// Classes that answer at once, each with the days after which objects move and what one loses.
+const COLDER: [(StorageClass, u32, &str); 2] = [
+    (
+        StorageClass::StandardIa,
+        DAYS,
+        "Reading and moving cost extra, which is not in the sum, and AWS charges for at least 30 days.",
+    ),
+    (
+        StorageClass::GlacierIr,
+        DAYS,
+        "Reading costs much more, and moving costs extra, which is not in the sum. AWS charges for at \
+         least 90 days.",
+    ),
+];
 
 impl Tried<'_> {
     pub(super) fn data(&mut self) {
@@ -45,21 +65,6 @@ impl Tried<'_> {
                 }
             }
         }
-        for (key, bucket) in &config.buckets {
-            let name = &key.0;
-            if bucket.glacier_after_days.is_none() {
-                self.add(
-                    format!("move the objects of the bucket {name} to Glacier"),
-                    "Reading them takes minutes to hours. Reading and moving cost extra, which is \
-                     not in the sum, and AWS charges for at least 90 days.",
-                    format!("[buckets.{name}]\nglacier_after_days = {DAYS}"),
-                    |config| {
-                        let bucket = config.buckets.get_mut(key).expect("a bucket");
-                        bucket.glacier_after_days = Some(DAYS);
-                    },
-                );
-            }
-        }
         for (key, database) in &config.databases {
             let name = &key.0;
             if database.serverless.as_ref().is_some_and(|limits| limits.min > LEAST_ACU) {
@@ -70,6 +75,53 @@ impl Tried<'_> {
                     |config| {
                         let database = config.databases.get_mut(key).expect("a database");
                         database.serverless.as_mut().expect("limits").min = LEAST_ACU;
+                    },
+                );
+            }
+        }
+    }
+
+    /// Colder classes for objects that stay.
+    pub(super) fn buckets(&mut self) {
+        let config = &self.loaded.config;
+        for (key, bucket) in &config.buckets {
+            let name = &key.0;
+            if bucket.glacier_after_days.is_some() {
+                continue;
+            }
+            self.add(
+                format!("move the objects of the bucket {name} to Glacier"),
+                "Reading them takes minutes to hours. Reading and moving cost extra, which is \
+                 not in the sum, and AWS charges for at least 90 days.",
+                format!("[buckets.{name}]\nglacier_after_days = {DAYS}"),
+                |config| {
+                    let bucket = config.buckets.get_mut(key).expect("a bucket");
+                    bucket.glacier_after_days = Some(DAYS);
+                },
+            );
+            // A rule of its own beside others may contradict them.
+            if !bucket.lifecycle.is_empty() {
+                continue;
+            }
+            for (class, days, risk) in COLDER {
+                let word = class.aws();
+                self.add(
+                    format!("move the objects of the bucket {name} to {word} after {days} days"),
+                    risk,
+                    format!(
+                        "[buckets.{name}.lifecycle.colder]\ntransitions = {{ {word} = {days} }}"
+                    ),
+                    |config| {
+                        let bucket = config.buckets.get_mut(key).expect("a bucket");
+                        let rule = Lifecycle {
+                            prefix: String::new(),
+                            transitions: BTreeMap::from([(class, days)]),
+                            expire_days: None,
+                            old_version_transitions: BTreeMap::new(),
+                            old_version_expire_days: None,
+                            abort_uploads_days: None,
+                        };
+                        bucket.lifecycle.insert(RuleId("colder".into()), rule);
                     },
                 );
             }
