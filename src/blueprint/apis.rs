@@ -12,13 +12,16 @@ use crate::aws::kinds::apigateway::rest_api::RestApi;
 use crate::aws::kinds::apigateway::stage::{AccessLog, ExecutionLog, Settings, Stage, Throttle};
 use crate::aws::kinds::apigateway::usage_plan::{Quota, UsagePlan};
 use crate::config::KeyPath;
-use crate::config::schema::apis::{Api, ApiDomain, ApiThrottle, FunctionPermissions, Usage};
+use crate::config::schema::apis::{
+    Api, ApiDomain, ApiLog, ApiThrottle, FunctionPermissions, Usage,
+};
 use crate::words::apis::LogLevel;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
 
 use super::functions::named_callee;
+use super::log_groups::Kept;
 use super::network::id;
 use super::permissions::Caller;
 use super::{Builder, Item, naming};
@@ -138,7 +141,7 @@ impl Builder<'_> {
             // API Gateway writes the requests of a canary there.
             let (logical, name) =
                 (format!("api-{key}-canary"), format!("{}/Canary", access_name(api_name)));
-            self.log_group(&logical, name, log.retention_days, log.key.as_ref(), path);
+            self.log_group(&logical, name, kept(log), path);
         }
         let settings = Settings {
             log_level: log.level.aws().into(),
@@ -173,8 +176,7 @@ impl Builder<'_> {
 
     fn access_log(&mut self, key: &str, config: &Api, api_name: &str, path: &KeyPath) -> AccessLog {
         let (logical, name) = (format!("api-{key}"), access_name(api_name));
-        let log = &config.log;
-        let address = self.log_group(&logical, name, log.retention_days, log.key.as_ref(), path);
+        let address = self.log_group(&logical, name, kept(&config.log), path);
         let fields: Vec<String> =
             ACCESS.iter().map(|(name, from)| format!("\"{name}\":\"$context.{from}\"")).collect();
         AccessLog {
@@ -290,6 +292,11 @@ fn method_arn(route: &str) -> String {
 /// The log group of the access log of an API.
 fn access_name(api_name: &str) -> String {
     format!("/aws/apigateway/{api_name}")
+}
+
+/// How the log groups of an API keep their events.
+fn kept(log: &ApiLog) -> Kept<'_> {
+    Kept { retention: log.retention_days, class: log.class, key: log.key.as_ref() }
 }
 
 fn throttle(config: ApiThrottle) -> Throttle {

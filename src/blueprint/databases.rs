@@ -17,6 +17,7 @@ use crate::words::databases::DatabaseLog;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
+use super::log_groups::Kept;
 use super::network::id;
 use super::secrets::{SECRET, secret_arn};
 use super::{Builder, Item, loans, naming};
@@ -115,8 +116,12 @@ impl Builder<'_> {
         let group = |log: DatabaseLog| {
             let name = format!("/aws/rds/cluster/{cluster}/{}", log.aws());
             let logical = format!("database-{key}-{}", log.aws());
-            let log_key = config.log_key.as_ref();
-            self.log_group(&logical, name, config.log_retention_days, log_key, path)
+            let kept = Kept {
+                retention: config.log_retention_days,
+                class: config.log_class,
+                key: config.log_key.as_ref(),
+            };
+            self.log_group(&logical, name, kept, path)
         };
         config.log_exports.iter().copied().map(group).collect()
     }

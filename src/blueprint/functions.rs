@@ -16,6 +16,7 @@ use crate::config::schema::text::CalleeRef;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::text::{Output, Text};
 
+use super::log_groups::Kept;
 use super::network::id;
 use super::{Builder, Item};
 
@@ -51,8 +52,12 @@ impl Builder<'_> {
         path: &KeyPath,
     ) -> Address {
         let name = format!("/aws/lambda/{function}");
-        let (logical, log_key) = (format!("function-{key}"), config.log_key.as_ref());
-        self.log_group(&logical, name, config.log_retention_days, log_key, path)
+        let kept = Kept {
+            retention: config.log_retention_days,
+            class: config.log_class,
+            key: config.log_key.as_ref(),
+        };
+        self.log_group(&format!("function-{key}"), name, kept, path)
     }
 
     fn function(&self, key: &str, config: &Function, name: String) -> Spec {

@@ -21,6 +21,7 @@ use payctl_engine::model::document::Document;
 use payctl_engine::model::text::{Output, Text};
 
 use super::functions::callee_arn;
+use super::log_groups::Kept;
 use super::network::id;
 use super::{Builder, Item};
 
@@ -89,8 +90,12 @@ impl Builder<'_> {
         let logical = format!("service-{key}");
         let explicit = PhysicalName(format!("/ecs/{service}"));
         let name = self.item_name("logs.log_group", &logical, Some(&explicit), path);
-        let log_key = config.log_key.as_ref();
-        self.log_group(&logical, name, config.log_retention_days, log_key, path);
+        let kept = Kept {
+            retention: config.log_retention_days,
+            class: config.log_class,
+            key: config.log_key.as_ref(),
+        };
+        self.log_group(&logical, name, kept, path);
     }
 
     /// The role that starts tasks, with exactly the permissions for that.

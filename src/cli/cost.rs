@@ -2,25 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
+use payctl_money::Decimal;
 use payctl_money::bill::Bill;
 use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::Assumptions;
 use payctl_money::prices::Prices;
-use payctl_money::{Decimal, cents};
+use payctl_money::Decimal;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session, Sketch};
-use super::{Context, Global, exit, expiry, prices, spending};
+use super::{Context, Global, advice, exit, expiry, prices, spending};
 use crate::aws::costs::{self, Known, Resources};
-use crate::blueprint::advice::{self, Advice};
-use crate::blueprint::{self, Facts};
 use crate::config;
 use crate::config::schema::text::TimeSpan;
 use crate::ui::cost as texts;
 use crate::ui::cost::{Impact, Sides, Statement, Until};
-use crate::ui::savings::{self, Saving};
+use crate::ui::savings;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::live::Live;
 use payctl_engine::model::scope::Scope;
@@ -129,7 +128,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             steps.push(Row { name: "the rest".into(), before: last, after: bill.total() });
         }
     }
-    let advice = args.advise.then(|| advised(&after, &bill, &assume, &own));
+    let advice = args.advise.then(|| advice::advised(&after, &bill, &assume, &own));
     let Scope { project, region, .. } = &after.blueprint.scope;
     let scope = format!("{project} {env} in {region}");
     let now = OffsetDateTime::now_utc();
@@ -152,7 +151,8 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             body["until"] = until.json();
         }
         if let Some(found) = &advice {
-            body["advice"] = savings::json(found);
+            body["advice"] = savings::json(&found.savings);
+            body["hints"] = savings::hints_json(&found.hints);
         }
         if let Some(measured) = &measured {
             body["measured"] = measured.json(&bill);
@@ -184,26 +184,6 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     Ok(exit::SUCCESS)
 }
 
-/// The changes to a config that lower its cost, the largest saving first. A change that the rest of the
-/// config does not allow is none, nor one after which less is known than before.
-fn advised(sketch: &Sketch, bill: &Bill, assume: &Assumptions, own: &[Prices]) -> Vec<Saving> {
-    let facts = Facts::placeholder(&sketch.loaded.config.region);
-    let computed = |advice: Advice| {
-        let blueprint = blueprint::build(&advice.loaded, &facts).ok()?;
-        let free_quantities = assume.free_quantities;
-        let own_assume = advice.loaded.config.usage.assumptions();
-        let changed = bill_of(&blueprint, &Assumptions { free_quantities, ..own_assume }, own);
-        let saved = bill.total() - changed.total();
-        let is_known = changed.unpriced.len() <= bill.unpriced.len();
-        let Advice { what, risk, lines, .. } = advice;
-        (is_known && cents(saved) > Decimal::ZERO).then_some(Saving { what, saved, risk, lines })
-    };
-    let all = advice::advice(&sketch.loaded, bill).into_iter();
-    let mut savings: Vec<Saving> = all.filter_map(computed).collect();
-    savings.sort_by_key(|saving| std::cmp::Reverse(saving.saved));
-    savings
-}
-
 fn sketch(global: &Global, env: &str) -> Result<Sketch, CliError> {
     session::sketch(global, env).map_err(|problems| CliError::config(&problems))
 }
@@ -220,7 +200,7 @@ fn steps_of(dir: &Path, env: &str) -> Result<Vec<String>, CliError> {
     Ok(steps)
 }
 
-fn bill_of(blueprint: &Blueprint, assume: &Assumptions, own: &[Prices]) -> Bill {
+pub(super) fn bill_of(blueprint: &Blueprint, assume: &Assumptions, own: &[Prices]) -> Bill {
     costs::bill(&specs(blueprint), assume, &prices::of(&blueprint.scope.region, own))
 }
 

@@ -19,6 +19,7 @@ use crate::ui::screen::{Log, Screen};
 use error::{CliError, ErrorKind};
 use signals::Signals;
 
+mod advice;
 mod apply;
 mod check;
 mod comment;

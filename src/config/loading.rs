@@ -31,6 +31,11 @@ pub fn region(dir: &Path) -> Option<String> {
     regions.next().filter(|region| regions.next().is_none() && !region.contains('$'))
 }
 
+/// Whether a config that was changed since it was read keeps all rules.
+pub fn is_valid(loaded: &Loaded) -> bool {
+    rules::check(loaded).is_empty()
+}
+
 /// Loads one environment. `vars` looks up process environment variables for `${var.NAME}`; it is
 /// asked only for those that the config declares.
 pub fn load(

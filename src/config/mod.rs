@@ -31,6 +31,6 @@ pub use key_path::KeyPath;
 pub(crate) use layers::digest;
 pub use layers::{Environment, LONGEST_ENV, env_name};
 pub use loaded::Loaded;
-pub use loading::{find_environments, has, load, load_in, region};
+pub use loading::{find_environments, has, is_valid, load, load_in, region};
 pub(crate) use loading::{inspect, sorted};
 pub use problem::{Place, Problem};

@@ -554,7 +554,7 @@ mod tests {
         let charges = vec![
             charged("network", Charge::fixed("NAT gateway", "nat.hours", d("730"))),
             charged("network", Charge::usage("data", "nat.gb", d("73"))),
-            charged("instances", Charge::fixed("instance", "ec2.t4g.nano", d("0"))),
+            charged("instances", Charge::fixed("instance", "lambda.provisioned.arm64", d("0"))),
         ];
         let prices = Prices::shipped("us-east-1").expect("a table");
         Bill::of(charges, &prices, &Assumptions::default())

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use payctl_money::Decimal;
 use payctl_money::bill::number_of;
+use payctl_money::{Decimal, round};
 use serde_json::{Value, json};
 
 use super::cost::{aligned, amount};
@@ -20,6 +20,39 @@ pub struct Saving {
     pub risk: &'static str,
     /// The lines of the config that make it.
     pub lines: String,
+    /// The load at which it turns, where the load decides.
+    pub turn: Option<Turn>,
+}
+
+/// The load at which a fixed price and one for each use cost the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// As a multiple of the load that the bill assumes.
+    pub times: Decimal,
+    /// Writes in a second, on average.
+    pub writes: Decimal,
+    /// Reads in a second, on average.
+    pub reads: Decimal,
+}
+
+/// Something outside the config that may save money.
+#[derive(Clone, Debug)]
+pub struct Hint {
+    /// What to do, in a few words.
+    pub what: String,
+    /// The cost that it concerns, or what it saves at most, in a month.
+    pub monthly: Decimal,
+    /// What the amount is, and what payctl does not know.
+    pub about: String,
+}
+
+/// What is advised for a config.
+#[derive(Clone, Debug)]
+pub struct Advised {
+    /// Changes to it, the largest saving first.
+    pub savings: Vec<Saving>,
+    /// What may save outside of it.
+    pub hints: Vec<Hint>,
 }
 
 /// What a reader must know about savings before adding them up.
@@ -27,26 +60,69 @@ const APART: &str = "Each saving is for its change alone; together they can save
 /// What stands there without savings.
 const NO_SAVING: &str = "payctl knows no change to this config that lowers its cost.";
 
-/// Savings for a terminal.
-pub fn text(savings: &[Saving], style: Style) -> String {
+/// What a reader must know about hints.
+const NO_LINES: &str = "Hints have no lines to write. They count in no saving.";
+
+impl Turn {
+    /// In words.
+    fn text(&self) -> String {
+        let rate = |number| round(number, 2);
+        format!(
+            "It turns at {} writes and {} reads a second on average, {} times the assumed load: below, \
+             paying for requests costs less, and above, capacity.",
+            rate(self.writes),
+            rate(self.reads),
+            rate(self.times)
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "times": number_of(self.times, 6),
+            "writes_per_second": number_of(self.writes, 6),
+            "reads_per_second": number_of(self.reads, 6),
+        })
+    }
+}
+
+/// Savings and hints for a terminal.
+pub fn text(advised: &Advised, style: Style) -> String {
+    let Advised { savings, hints } = advised;
     let mut text = format!("\n{}\n", style.paint(Paint::Bold, "Savings"));
-    for Saving { what, saved, risk, lines } in savings {
+    for Saving { what, saved, risk, lines, turn } in savings {
         let _ = writeln!(text, "  {} {what}", aligned(*saved));
-        for line in [*risk].into_iter().chain(lines.lines()) {
+        let turn = turn.as_ref().map(Turn::text);
+        for line in [*risk].into_iter().chain(turn.as_deref()).chain(lines.lines()) {
             let _ = writeln!(text, "            {line}");
         }
     }
     let _ = writeln!(text, "  {}", if savings.is_empty() { NO_SAVING } else { APART });
+    if !hints.is_empty() {
+        let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "Hints"));
+        for Hint { what, monthly, about } in hints {
+            let _ = writeln!(text, "  {} {what}\n            {about}", aligned(*monthly));
+        }
+        let _ = writeln!(text, "  {NO_LINES}");
+    }
     text
 }
 
-/// Savings as Markdown.
-pub fn markdown(savings: &[Saving]) -> String {
+/// Savings and hints as Markdown.
+pub fn markdown(advised: &Advised) -> String {
+    let Advised { savings, hints } = advised;
     let mut text = String::new();
-    for Saving { what, saved, risk, lines } in savings {
-        let _ = writeln!(text, "\n**{}**: {what}. {risk}\n\n```toml\n{lines}\n```", amount(*saved));
+    for Saving { what, saved, risk, lines, turn } in savings {
+        let turn = turn.as_ref().map(|turn| format!(" {}", turn.text())).unwrap_or_default();
+        let saved = amount(*saved);
+        let _ = writeln!(text, "\n**{saved}**: {what}. {risk}{turn}\n\n```toml\n{lines}\n```");
     }
     let _ = writeln!(text, "\n{}", if savings.is_empty() { NO_SAVING } else { APART });
+    for Hint { what, monthly, about } in hints {
+        let _ = writeln!(text, "\nHint, **{}**: {what}. {about}", amount(*monthly));
+    }
+    if !hints.is_empty() {
+        let _ = writeln!(text, "\n{NO_LINES}");
+    }
     text
 }
 
@@ -58,7 +134,14 @@ pub fn json(savings: &[Saving]) -> Value {
             "saved": number_of(saving.saved, 2),
             "risk": saving.risk,
             "lines": saving.lines,
+            "turn": saving.turn.as_ref().map(Turn::json),
         })
     };
     savings.iter().map(row).collect()
+}
+
+/// Hints as JSON.
+pub fn hints_json(hints: &[Hint]) -> Value {
+    let row = |hint: &Hint| json!({ "what": hint.what, "monthly": number_of(hint.monthly, 2), "about": hint.about });
+    hints.iter().map(row).collect()
 }

@@ -54,6 +54,7 @@ pub mod firewalls;
 pub mod fleets;
 pub mod functions;
 pub mod load_balancers;
+pub mod log_groups;
 pub mod metrics;
 pub mod network;
 pub mod policies;

@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod advice;
 mod aliases;
 mod apis;
 mod architecture;

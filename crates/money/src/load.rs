@@ -36,6 +36,12 @@ pub enum Driver {
     StoredGb,
     /// Gigabytes through NAT.
     NatGb,
+    /// Gigabytes from a network to DynamoDB.
+    DynamodbGb,
+    /// Gigabytes from a network to S3.
+    S3Gb,
+    /// Requests of which X-Ray has decided before whether it traces them.
+    Traced,
     /// Users of a key: each asks for a data key every five minutes.
     Users,
     /// Questions for the value of a secret.
@@ -75,8 +81,8 @@ impl Load {
     /// Every driver once, to see where anything goes on.
     pub fn probe() -> Self {
         use Driver::{
-            Alerts, Calls, DeliveredGb, Gb, Gets, Messages, Milliseconds, NatGb, Puts, Questions,
-            Reads, Requests, StoredGb, Users, Writes,
+            Alerts, Calls, DeliveredGb, DynamodbGb, Gb, Gets, Messages, Milliseconds, NatGb, Puts,
+            Questions, Reads, Requests, S3Gb, StoredGb, Traced, Users, Writes,
         };
         let all = [
             Requests,
@@ -92,6 +98,9 @@ impl Load {
             DeliveredGb,
             StoredGb,
             NatGb,
+            DynamodbGb,
+            S3Gb,
+            Traced,
             Users,
             Questions,
         ];

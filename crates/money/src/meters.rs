@@ -34,6 +34,55 @@ pub struct Meter {
     /// Why no list has a price that holds for everybody.
     #[serde(default)]
     pub unlisted: Option<String>,
+    /// What lowers the price for those who commit to some use.
+    #[serde(default)]
+    pub commitment: Option<Commitment>,
+    /// The types of instances that a meter with `*` in its name stands for.
+    #[serde(default)]
+    each: Vec<String>,
+}
+
+/// A commitment to use something for a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Commitment {
+    /// A Compute Savings Plan: instances, Fargate, and the time of functions.
+    ComputePlan,
+    /// A Database Savings Plan: capacity units, newer classes of instances, capacity of tables.
+    DatabasePlan,
+    /// Reserved database instances, for classes that no plan covers.
+    ReservedDatabase,
+}
+
+impl Commitment {
+    /// What one commits to.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ComputePlan => "a Compute Savings Plan",
+            Self::DatabasePlan => "a Database Savings Plan",
+            Self::ReservedDatabase => "reserved database instances",
+        }
+    }
+
+    /// The call of the AWS CLI that computes what it saves.
+    pub fn asks(self) -> &'static str {
+        match self {
+            Self::ComputePlan => {
+                "aws ce get-savings-plans-purchase-recommendation --savings-plans-type COMPUTE_SP \
+                 --term-in-years ONE_YEAR --payment-option NO_UPFRONT --lookback-period-in-days \
+                 THIRTY_DAYS"
+            }
+            Self::DatabasePlan => {
+                "aws ce get-savings-plans-purchase-recommendation --savings-plans-type DATABASE_SP \
+                 --term-in-years ONE_YEAR --payment-option NO_UPFRONT --lookback-period-in-days \
+                 THIRTY_DAYS"
+            }
+            Self::ReservedDatabase => {
+                "aws ce get-reservation-purchase-recommendation --service \"Amazon Relational Database \
+                 Service\""
+            }
+        }
+    }
 }
 
 impl Meter {
@@ -44,9 +93,27 @@ impl Meter {
 }
 
 static METERS: LazyLock<BTreeMap<String, Meter>> = LazyLock::new(|| {
-    toml::from_str(include_str!("../meters.toml"))
-        .expect("the shipped table of meters is well-formed")
+    let written: BTreeMap<String, Meter> = toml::from_str(include_str!("../meters.toml"))
+        .expect("the shipped table of meters is well-formed");
+    written.into_iter().flat_map(|(name, meter)| each(name, meter)).collect()
 });
+
+/// The meters that one in the table stands for: itself, or one for each of its types.
+fn each(name: String, meter: Meter) -> Vec<(String, Meter)> {
+    if meter.each.is_empty() {
+        return vec![(name, meter)];
+    }
+    let one = |kind: &String| {
+        // The price list shortens the sizes of database classes: `db.r6g.2xl`.
+        let listed = match meter.service.as_str() {
+            "AmazonRDS" => kind.replace("xlarge", "xl"),
+            _ => kind.clone(),
+        };
+        let usage = meter.usage.replace('*', &listed);
+        (name.replace('*', kind), Meter { usage, each: Vec::new(), ..meter.clone() })
+    };
+    meter.each.iter().map(one).collect()
+}
 
 /// All meters by name.
 pub fn all() -> &'static BTreeMap<String, Meter> {
@@ -61,6 +128,15 @@ pub fn find(name: &str) -> Option<&'static Meter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_type_of_instance_has_a_meter_under_the_name_of_the_list() {
+        let usage = |meter: &str| find(meter).map(|meter| meter.usage.as_str());
+        assert_eq!(usage("ec2.m7g.2xlarge"), Some("BoxUsage:m7g.2xlarge"));
+        assert_eq!(usage("aurora.db.r6g.2xlarge"), Some("InstanceUsage:db.r6g.2xl"));
+        assert_eq!(usage("aurora.db.t4g.medium"), Some("InstanceUsage:db.t4g.medium"));
+        assert_eq!(usage("ec2.*"), None);
+    }
 
     #[test]
     fn pools_have_one_free_quantity() {

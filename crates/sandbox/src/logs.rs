@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::constraints::{one_of, unfit};
 use super::shelf::{Shelf, kept};
 use super::toolbox::{
     Tags, add_tags, at, flag, here, here_with, is_name, list, map, need, number, page, put,
@@ -63,6 +64,9 @@ const UNTOLD: &[&str] =
     &["deletionProtectionEnabled", "kmsKeyId", "retentionInDays", "storedBytes"];
 
 const INVALID: &str = "InvalidParameterException";
+
+/// The classes of groups. None changes later.
+const CLASSES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
 
 /// The codes for a bad tag and for too many.
 const TAGS: (&str, &str) = (INVALID, "TooManyTagsException");
@@ -225,6 +229,9 @@ fn create(world: &mut World, region: &str, input: &Value) -> Answer {
     let mut tags = Tags::new();
     add_tags(&mut tags, map(input, "tags"), TAGS)?;
     let class = text(input, "logGroupClass").unwrap_or("STANDARD").to_owned();
+    if !CLASSES.contains(&class.as_str()) {
+        return Err(unfit(INVALID, &class, "logGroupClass", &one_of(&CLASSES)));
+    }
     let created = millis(&world.base);
     let group = Group { created, key, class, tags, ..Group::default() };
     world.logs.groups.insert(place, group);

@@ -18,7 +18,7 @@ use super::{Answer, Call, Refusal};
 const ENDPOINTS: [&str; 3] = ["ap-south-1", "eu-central-1", "us-east-1"];
 const INVALID: &str = "InvalidParameterException";
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Meter {
     unit: String,
     #[serde(default)]
@@ -74,13 +74,31 @@ static PRODUCTS: LazyLock<BTreeMap<String, Product>> = LazyLock::new(|| {
     for table in tables {
         let Table { region, prices } = toml::from_str(table).expect("a table of prices");
         for (name, row) in prices {
-            let Some(meter) = meters.get(&name) else { continue };
+            let Some(meter) = meter_of(&meters, &name) else { continue };
             let sku = digest(&format!("{region} {name}"))[..16].to_uppercase();
-            products.insert(sku.clone(), product(&sku, &region, meter, row));
+            products.insert(sku.clone(), product(&sku, &region, &meter, row));
         }
     }
     products
 });
+
+/// The meter of this name, or the one that stands for all types of such instances. Usages of databases have
+/// short names of sizes: `db.r6g.2xl`.
+fn meter_of(meters: &BTreeMap<String, Meter>, name: &str) -> Option<Meter> {
+    if let Some(meter) = meters.get(name) {
+        return Some(meter.clone());
+    }
+    let starts = |start: &str| name.strip_prefix(start).map(str::to_owned);
+    let one = |(pattern, meter): (&String, &Meter)| {
+        let kind = starts(pattern.strip_suffix('*')?)?;
+        let kind = match meter.service.as_str() {
+            "AmazonRDS" => kind.replace("xlarge", "xl"),
+            _ => kind,
+        };
+        Some(Meter { usage: meter.usage.replace('*', &kind), ..meter.clone() })
+    };
+    meters.iter().find_map(one)
+}
 
 /// What stands before a usage in bills of a region.
 fn prefix(region: &str, meter: &Meter) -> &'static str {

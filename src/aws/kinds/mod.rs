@@ -36,6 +36,7 @@ pub(crate) mod secretsmanager;
 pub(crate) mod sns;
 pub(crate) mod sqs;
 pub(crate) mod ssm;
+mod traces;
 pub(crate) mod waf;
 
 /// Every kind, by name.

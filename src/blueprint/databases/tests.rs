@@ -170,7 +170,7 @@ fn a_protected_environment_protects_its_database_and_keeps_a_snapshot() {
 #[test]
 fn every_exported_log_has_a_group_that_exists_before_the_cluster() {
     let logs = "log_exports = [\"postgresql\", \"iam-db-auth-error\"]\nlog_retention_days = 14\n\
-                log_key = \"main\"\nparameters";
+                log_class = \"infrequent_access\"\nlog_key = \"main\"\nparameters";
     let blueprint = drawn(&MIGRATION.replacen("parameters", logs, 1));
     let cluster = &blueprint.resources[&"rds.cluster/customer".parse().unwrap()];
     for log in ["postgresql", "iam-db-auth-error"] {
@@ -178,6 +178,7 @@ fn every_exported_log_has_a_group_that_exists_before_the_cluster() {
         let group = json!({
             "name": format!("/aws/rds/cluster/payment-customer-db-dev/{log}"),
             "retention_days": 14,
+            "class": "INFREQUENT_ACCESS",
             "key": reference("kms.key/main", Output::Arn),
         });
         assert_eq!(blueprint.resources[&address].spec, group);

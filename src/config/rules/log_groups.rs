@@ -4,6 +4,7 @@ use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::schema::log_groups::{LogTarget, Retention};
 use crate::config::schema::text::ItemName;
+use crate::words::log_groups::LogClass;
 
 /// The retention periods that CloudWatch Logs supports, in days.
 const RETENTIONS: [u32; 22] = [
@@ -28,6 +29,10 @@ impl Rules<'_> {
         if target.key.is_some() {
             let fix = "remove `key`: the bucket has its own encryption";
             self.say(&path.key("key"), "`key` is only for a log group", fix);
+        }
+        if target.class != LogClass::default() {
+            let fix = "remove `class`: a bucket has storage classes of its own";
+            self.say(&path.key("class"), "`class` is only for a log group", fix);
         }
         let Some(bucket) = self.config.buckets.get(&ItemName(name.0.clone())) else { return };
         if !bucket.log_delivery && bucket.existing.is_none() {

@@ -3,6 +3,8 @@
 use super::Rules;
 use crate::config::key_path::KeyPath;
 use crate::config::problem::suggest;
+use crate::config::schema::text::ItemName;
+use crate::words::log_groups::LogClass;
 
 impl Rules<'_> {
     pub(super) fn metric_filters(&mut self) {
@@ -53,7 +55,24 @@ impl Rules<'_> {
             } else {
                 suggest(item, names, &format!("names in [{section}]"))
             };
-            self.say(&path, format!("[{section}] has no `{item}`"), fix);
+            return self.say(&path, format!("[{section}] has no `{item}`"), fix);
+        }
+        if self.class_of_log(section, item) == Some(LogClass::InfrequentAccess) {
+            let message = format!("AWS takes no metric filter for the log of {section}.{item}");
+            let fix =
+                "its class is `infrequent_access`: use the standard class, or remove the filter";
+            self.say(&path, message, fix);
+        }
+    }
+
+    /// The class of a log group of the config.
+    fn class_of_log(&self, section: &str, item: &str) -> Option<LogClass> {
+        let (config, item) = (self.config, ItemName(item.to_owned()));
+        match section {
+            "apis" => config.apis.get(&item).map(|api| api.log.class),
+            "functions" => config.functions.get(&item).map(|function| function.log_class),
+            "services" => config.services.get(&item).map(|service| service.log_class),
+            _ => config.log_groups.get(&item).map(|group| group.class),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::text::{
 };
 use super::{OneOrMany, yes};
 use crate::words::apis::{Endpoint, Gets, LogLevel, Period};
+use crate::words::log_groups::LogClass;
 
 /// A REST API with its stage.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -236,6 +237,10 @@ pub struct ApiLog {
     /// How many days CloudWatch keeps both logs, or `"forever"`.
     #[serde(default)]
     pub retention_days: Retention,
+    /// The class of the access log. AWS never changes the class of a log group, and payctl does not replace
+    /// one: set it before the first apply. API Gateway creates the execution log, as a standard one.
+    #[serde(default)]
+    pub class: LogClass,
     /// The KMS key that encrypts both logs. Default: CloudWatch's own key.
     pub key: Option<KeyRef>,
 }
@@ -249,6 +254,7 @@ impl Default for ApiLog {
             metrics: true,
             access: true,
             retention_days: Retention::default(),
+            class: LogClass::default(),
             key: None,
         }
     }

@@ -13,6 +13,7 @@ use super::text::{
 };
 use super::yes;
 use crate::words::databases::DatabaseLog;
+use crate::words::log_groups::LogClass;
 
 /// An Aurora PostgreSQL cluster with its instances. It is always encrypted and never public.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -96,6 +97,10 @@ pub struct Database {
     /// How many days CloudWatch keeps these logs, or `"forever"`.
     #[serde(default)]
     pub log_retention_days: Retention,
+    /// The class of these log groups. AWS never changes the class of a log group, and payctl does not replace one: set
+    /// it before the first apply.
+    #[serde(default)]
+    pub log_class: LogClass,
     /// The KMS key that encrypts these logs. Default: CloudWatch's own key.
     pub log_key: Option<KeyRef>,
     /// Whether IAM database authentication is on.

@@ -13,6 +13,7 @@ use super::text::{
 };
 use super::yes;
 use crate::words::functions::{Architecture, Start};
+use crate::words::log_groups::LogClass;
 
 /// A Lambda function. payctl packs it from a folder of sources.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -72,6 +73,10 @@ pub struct Function {
     /// How many days CloudWatch keeps its log, or `"forever"`.
     #[serde(default)]
     pub log_retention_days: Retention,
+    /// The class of its log group. AWS never changes the class of a log group, and payctl does not replace one: set
+    /// it before the first apply.
+    #[serde(default)]
+    pub log_class: LogClass,
     /// The KMS key that encrypts its log. Default: CloudWatch's own key.
     pub log_key: Option<KeyRef>,
     /// The queues and tables whose messages and changes it processes.

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::text::{BucketRef, KeyRef, PhysicalName};
+use crate::words::log_groups::LogClass;
 
 /// A CloudWatch log group.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -14,6 +15,10 @@ pub struct LogGroup {
     /// How many days CloudWatch keeps events, or `"forever"`.
     #[serde(default)]
     pub retention_days: Retention,
+    /// The class of the log group. AWS never changes the class of a log group, and payctl does not replace one: set
+    /// it before the first apply.
+    #[serde(default)]
+    pub class: LogClass,
     /// The KMS key that encrypts it. Default: CloudWatch's own key.
     pub key: Option<KeyRef>,
 }
@@ -28,6 +33,10 @@ pub struct LogTarget {
     /// How many days the log group keeps events, or `"forever"`.
     #[serde(default)]
     pub retention_days: Retention,
+    /// The class of the log group. AWS never changes the class of a log group, and payctl does not replace one: set
+    /// it before the first apply.
+    #[serde(default)]
+    pub class: LogClass,
     /// The KMS key that encrypts the log group. Default: CloudWatch's own key.
     pub key: Option<KeyRef>,
 }

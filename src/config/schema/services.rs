@@ -13,6 +13,7 @@ use super::text::{
     PhysicalName, RoleRef, SecretField, TargetGroupRef, Template,
 };
 use super::{Config, OneOrMany, yes};
+use crate::words::log_groups::LogClass;
 use crate::words::services::{ContainerArchitecture, PropagateTags, Stage, Strategy};
 
 /// A service on Fargate: a number of tasks, each with one container.
@@ -121,6 +122,10 @@ pub struct ContainerService {
     /// How many days CloudWatch keeps its log, or `"forever"`.
     #[serde(default)]
     pub log_retention_days: Retention,
+    /// The class of its log group. AWS never changes the class of a log group, and payctl does not replace one: set
+    /// it before the first apply.
+    #[serde(default)]
+    pub log_class: LogClass,
     /// The KMS key that encrypts its log. Default: CloudWatch's own key.
     pub log_key: Option<KeyRef>,
     /// The prefix of its log streams. Default: the service's name in this config.

@@ -18,6 +18,10 @@ fn logs_go_only_to_destinations_that_aws_supports() {
         &flows("{ bucket = \"flows\", key = \"k\" }", &admitted),
         "`key` is only for a log group",
     );
+    check(
+        &flows("{ bucket = \"flows\", class = \"infrequent_access\" }", &admitted),
+        "`class` is only for a log group",
+    );
     let requests =
         format!("[firewalls.main]\nlog = {{ to = {{ bucket = \"flows\" }} }}\n{admitted}");
     check(&requests, "4:25 WAF does not write into a bucket with this name (give it a `name`");

@@ -23,5 +23,8 @@ fn impossible_metric_filters_are_refused() {
     check(&filter("").replace("Declined", "a:b"), "the name of a metric is 1 to 255");
     check(&filter("").replace("\"app\"", "\"ap\""), "[log_groups] has no `ap` (did you mean");
     check(&filter("").replace("\"app\"", "\"tables.app\""), "[tables] has no log groups");
+    let infrequent =
+        filter("").replace("[log_groups.app]", "[log_groups.app]\nclass = \"infrequent_access\"");
+    check(&infrequent, "AWS takes no metric filter for the log of log_groups.app");
     check(&filter("").replace("\"app\"", "\"services.app\""), "has no [services]");
 }

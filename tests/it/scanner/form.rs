@@ -300,7 +300,12 @@ impl Form<'_> {
                 json!({ "policy": self.text("/policy") }),
             ),
             "logs.log_group" => self.main(
-                &[("name", "name"), ("retention_days", "retention_in_days"), ("key", "kms_key_id")],
+                &[
+                    ("name", "name"),
+                    ("retention_days", "retention_in_days"),
+                    ("class", "log_group_class"),
+                    ("key", "kms_key_id"),
+                ],
                 json!({}),
             ),
             "route53.record" => {

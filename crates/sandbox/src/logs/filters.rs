@@ -58,7 +58,12 @@ pub(super) fn put(state: &mut State, region: &str, input: &Value, now: i64) -> A
     if count > 3 || (count > 0 && transformation.get("defaultValue").is_some()) {
         return wrong("A filter has at most 3 dimensions, and no default value beside them.");
     }
-    let filters = &mut find(state, region, &group)?.filters;
+    let found = find(state, region, &group)?;
+    if found.class != "STANDARD" {
+        let message = format!("Log groups of the class {} take no metric filters.", found.class);
+        return Err(Refusal::new("InvalidOperationException", message));
+    }
+    let filters = &mut found.filters;
     if filters.len() >= 100 && !filters.contains_key(name) {
         let message = "A log group has at most 100 metric filters.";
         return Err(Refusal::new("LimitExceededException", message));
@@ -174,6 +179,18 @@ mod tests {
         logs(&mut world, "DeleteLogGroup", group).unwrap();
         let left = logs(&mut world, "DescribeMetricFilters", json!({})).unwrap();
         assert_eq!(left["metricFilters"], json!([]));
+    }
+
+    #[test]
+    fn groups_of_infrequent_access_take_no_filters() {
+        let mut world = World::default();
+        let group = json!({ "logGroupName": "/ecs/a", "logGroupClass": "INFREQUENT_ACCESS" });
+        logs(&mut world, "CreateLogGroup", group).unwrap();
+        let metric = json!({ "metricName": "E", "metricNamespace": "P", "metricValue": "1" });
+        let refused = logs(&mut world, "PutMetricFilter", filter(&metric));
+        assert_eq!(refused, Err("InvalidOperationException".into()));
+        let wrong = json!({ "logGroupName": "/ecs/b", "logGroupClass": "CHEAP" });
+        assert_eq!(logs(&mut world, "CreateLogGroup", wrong), Err(INVALID.into()));
     }
 
     #[test]

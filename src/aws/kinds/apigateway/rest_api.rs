@@ -166,13 +166,19 @@ impl Resource for RestApi {
     }
 
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
-        let part = cx.load(Driver::Requests) / Decimal::from(self.routes.len().max(1));
+        let parts = Decimal::from(self.routes.len().max(1));
+        let [part, traced] =
+            [Driver::Requests, Driver::Traced].map(|driver| cx.load(driver) / parts);
         let integrations = self.routes.values().filter_map(|route| route.integration.as_ref());
         let behind = integrations.flat_map(|integration| {
             let target = integration.link.as_ref().and_then(|link| link.target.as_ref());
             target.or(integration.uri.as_ref())
         });
-        behind.flat_map(|behind| to(behind, Driver::Requests, part)).collect()
+        let flows = behind.flat_map(|behind| {
+            let flows = to(behind, Driver::Requests, part);
+            flows.into_iter().chain(to(behind, Driver::Traced, traced))
+        });
+        flows.collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -22,6 +22,7 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::logs::costs::logs;
+use crate::aws::kinds::traces::sampled;
 use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::aws::web::{Answer, Request};
@@ -192,7 +193,7 @@ impl Resource for Stage {
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for each request, for the answers that leave AWS, and for the log of \
-             executions.",
+             executions. With tracing, X-Ray charges for traces.",
         ),
         types: &["apigateway:restapis/stages"],
         ..Meta::new(
@@ -276,6 +277,8 @@ impl Resource for Stage {
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let requests = cx.load(Driver::Requests);
         let mut flows = to(&self.api, Driver::Requests, requests);
+        let traced = if self.tracing { requests } else { Decimal::ZERO };
+        flows.extend(to(&self.api, Driver::Traced, traced));
         if let Some(log) = &self.access_log {
             flows.extend(to(&log.group, Driver::Gb, gb(requests * cx.assume.log_kb)));
         }
@@ -296,8 +299,17 @@ impl Resource for Stage {
             (false, true) => cx.assume.failures(requests),
             (false, false) => Decimal::ZERO,
         };
+        if self.tracing {
+            charges.push(Charge::usage("traces", "xray.traces", sampled(requests, cx)));
+        }
         let days = self.execution_log.as_ref().and_then(|log| log.retention_days);
-        charges.extend(logs("log of executions", gb(executions * cx.assume.log_kb), days, cx));
+        charges.extend(logs(
+            "log of executions",
+            "logs.ingest",
+            gb(executions * cx.assume.log_kb),
+            days,
+            cx,
+        ));
         charges
     }
 

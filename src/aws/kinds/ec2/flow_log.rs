@@ -17,7 +17,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
-use crate::aws::kinds::logs::costs::delivery;
+use crate::aws::kinds::logs::delivery::delivery;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
@@ -114,7 +114,7 @@ impl Resource for FlowLog {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let meter = delivery(&self.destination);
+        let meter = delivery(&self.destination, cx);
         vec![Charge::usage("flow records", meter, cx.load(Driver::Gb))]
     }
 

@@ -4,6 +4,7 @@ use crate::aws::preflight::Check;
 
 pub(super) mod claims;
 pub(crate) mod common;
+pub(crate) mod egress;
 pub(crate) mod elastic_ip;
 pub(super) mod existing;
 pub(crate) mod flow_log;

@@ -17,6 +17,7 @@ use futures::future::{FutureExt as _, try_join_all};
 use serde::{Deserialize, Serialize};
 
 use super::common;
+use super::egress::by_default_route;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
@@ -158,7 +159,8 @@ impl Resource for RouteTable {
             Route::NatGateway(gateway) => Some(gateway),
             Route::InternetGateway(_) | Route::Interface(_) | Route::Other(_) => None,
         });
-        gateways.flat_map(|gateway| to(gateway, Driver::NatGb, cx.load(Driver::NatGb))).collect()
+        let sent = by_default_route(cx);
+        gateways.flat_map(|gateway| to(gateway, Driver::NatGb, sent)).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

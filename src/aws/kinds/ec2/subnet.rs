@@ -12,6 +12,7 @@ use futures::future::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::common;
+use super::egress::leaving;
 use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
@@ -24,7 +25,7 @@ use payctl_engine::model::meta::{Meta, Pricing, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
-use payctl_money::load::{Driver, Passed};
+use payctl_money::load::Passed;
 
 /// A subnet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,7 +98,9 @@ impl Resource for Subnet {
     }
 
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
-        Costs::each(cx.users("ec2.route_table"), Driver::NatGb, cx.load(Driver::NatGb))
+        let tables = cx.users("ec2.route_table");
+        let each = |driver| Costs::each(tables.clone(), driver, cx.load(driver));
+        leaving().flat_map(each).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

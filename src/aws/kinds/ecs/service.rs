@@ -24,6 +24,7 @@ use super::task_definition::TaskDefinition;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::ec2::egress::egress;
 use crate::aws::kinds::scaling::target::Target as Scaling;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::services::{ContainerArchitecture, PropagateTags, Stage, Strategy};
@@ -37,7 +38,7 @@ use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
 use payctl_money::Decimal;
 use payctl_money::bill::Charge;
-use payctl_money::load::{Driver, Passed, gb};
+use payctl_money::load::{Driver, Passed};
 
 /// A service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -331,10 +332,9 @@ impl Resource for Service {
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let requests = cx.load(Driver::Requests);
         let mut flows = to(&self.task_definition, Driver::Requests, requests);
-        let subnets =
-            self.subnets.iter().flat_map(|subnet| to(subnet, Driver::NatGb, Decimal::ONE));
-        let subnets = subnets.map(|flow| flow.to).collect();
-        flows.extend(Costs::split(subnets, Driver::NatGb, gb(requests * cx.assume.nat_kb)));
+        let task = cx.target::<TaskDefinition>(&self.task_definition);
+        let role = task.and_then(|(_, task)| task.task_role);
+        flows.extend(egress(self.subnets.iter(), role.as_ref(), requests, cx));
         flows
     }
 

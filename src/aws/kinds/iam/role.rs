@@ -63,6 +63,23 @@ impl Role {
         Self::deserialize(spec).ok().filter(|_| address.kind == Self::META.kind)
     }
 
+    /// What a call of whoever has the role brings to others: one call of each sort that it allows, such as
+    /// one read and one write of a table.
+    pub(crate) fn driven(&self, cx: &Costs<'_>) -> BTreeSet<(Address, Driver)> {
+        let mut driven = BTreeSet::new();
+        let statements = self.inline.values().flat_map(Document::statements);
+        for statement in statements.filter(|statement| statement["Effect"] == "Allow") {
+            let actions = statement["Action"].as_array().into_iter().flatten();
+            let actions: Vec<&str> = actions.filter_map(Value::as_str).collect();
+            each_ref(&statement["Resource"], &mut |reference| {
+                let to = &reference.to;
+                let drivers = actions.iter().filter_map(|action| cx.driven(to, action));
+                driven.extend(drivers.map(|driver| (to.clone(), driver)));
+            });
+        }
+        driven
+    }
+
     /// Whether Lambda can delete the interfaces of functions with its permissions.
     pub(crate) fn takes_interfaces_away(&self) -> bool {
         const MANAGED: [&str; 2] =
@@ -209,21 +226,9 @@ impl Resource for Role {
     }
 
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
-        // Whoever has the role makes one call of each sort that it allows: one read and one write of a table.
         let calls = cx.load(Driver::Calls);
-        let mut driven = BTreeSet::new();
-        let statements = self.inline.values().flat_map(Document::statements);
-        for statement in statements.filter(|statement| statement["Effect"] == "Allow") {
-            let actions = statement["Action"].as_array().into_iter().flatten();
-            let actions: Vec<&str> = actions.filter_map(Value::as_str).collect();
-            each_ref(&statement["Resource"], &mut |reference| {
-                let to = &reference.to;
-                let drivers = actions.iter().filter_map(|action| cx.driven(to, action));
-                driven.extend(drivers.map(|driver| (to.clone(), driver)));
-            });
-        }
         let flow = |(to, driver)| Passed { to, driver, quantity: calls };
-        driven.into_iter().map(flow).collect()
+        self.driven(cx).into_iter().map(flow).collect()
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -236,7 +236,9 @@ impl Resource for Alias {
     }
 
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
-        to(&self.function, Driver::Calls, common::runs(cx))
+        let mut flows = to(&self.function, Driver::Calls, common::runs(cx));
+        flows.extend(to(&self.function, Driver::Traced, cx.load(Driver::Traced)));
+        flows
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {

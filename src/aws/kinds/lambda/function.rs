@@ -24,6 +24,8 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2;
+use crate::aws::kinds::ec2::egress::egress;
+use crate::aws::kinds::traces::sampled;
 use crate::aws::measured::{Gauge, How};
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
@@ -196,7 +198,7 @@ impl Resource for Function {
         serves: true,
         pricing: Pricing::Charged(
             "AWS charges for requests, for memory by the millisecond, and for disk beyond 512 \
-             MB.",
+             MB. With tracing, X-Ray charges for traces.",
         ),
         types: &["lambda:function"],
         ..Meta::new("lambda.function", "lambda", "A Lambda function with its code.")
@@ -264,10 +266,7 @@ impl Resource for Function {
         let logged = gb(runs * cx.assume.log_kb);
         flows.extend(group.map(|to| Passed { to, driver: Driver::Gb, quantity: logged }));
         if let Some(network) = &self.network {
-            let subnets = network.subnets.iter();
-            let subnets = subnets.flat_map(|subnet| to(subnet, Driver::NatGb, Decimal::ONE));
-            let subnets = subnets.map(|flow| flow.to).collect();
-            flows.extend(Costs::split(subnets, Driver::NatGb, gb(runs * cx.assume.nat_kb)));
+            flows.extend(egress(network.subnets.iter(), Some(&self.role), runs, cx));
         }
         let failed = cx.assume.failures(runs);
         flows.extend(self.dead_letter.iter().flat_map(|dead| to(dead, Driver::Messages, failed)));
@@ -284,10 +283,13 @@ impl Resource for Function {
         let memory = Decimal::from(self.memory) / Decimal::from(1024);
         let disk = Decimal::from(self.disk.saturating_sub(512)) / Decimal::from(1024);
         let meter = format!("lambda.gb_seconds.{}", self.architecture);
+        let own = (runs - cx.load(Driver::Traced)).max(Decimal::ZERO);
+        let traces = if self.tracing { sampled(own, cx) } else { Decimal::ZERO };
         vec![
             Charge::usage("requests", "lambda.requests", runs),
             Charge::usage("memory and time", meter, seconds * memory),
             Charge::usage("disk and time", "lambda.disk", seconds * disk),
+            Charge::usage("traces", "xray.traces", traces),
         ]
     }
 

@@ -1,7 +1,6 @@
 //! What logs cost, wherever they are written.
 
 use crate::aws::costs::Costs;
-use payctl_engine::model::text::Text;
 use payctl_money::bill::Charge;
 use payctl_money::{Decimal, decimal};
 
@@ -11,10 +10,16 @@ fn compressed() -> Decimal {
     decimal("0.15").expect("a number")
 }
 
-/// What a log costs whose lines are written to CloudWatch.
-pub(crate) fn logs(what: &str, gb: Decimal, days: Option<u32>, cx: &Costs<'_>) -> Vec<Charge> {
+/// What a log costs whose lines are written to CloudWatch, at the meter of its class.
+pub(crate) fn logs(
+    what: &str,
+    meter: &str,
+    gb: Decimal,
+    days: Option<u32>,
+    cx: &Costs<'_>,
+) -> Vec<Charge> {
     vec![
-        Charge::usage(what, "logs.ingest", gb),
+        Charge::usage(what, meter, gb),
         Charge::usage(format!("{what}, kept"), "logs.storage", archived(gb, days, cx)),
     ]
 }
@@ -22,10 +27,4 @@ pub(crate) fn logs(what: &str, gb: Decimal, days: Option<u32>, cx: &Costs<'_>) -
 /// How many gigabytes CloudWatch keeps of so many in a month.
 pub(crate) fn archived(gb: Decimal, days: Option<u32>, cx: &Costs<'_>) -> Decimal {
     gb * compressed() * cx.assume.months_kept(days)
-}
-
-/// The meter of what AWS services deliver to a log group or a bucket.
-pub(crate) fn delivery(destination: &Text) -> &'static str {
-    let to_bucket = destination.refs().any(|reference| reference.to.kind == "s3.bucket");
-    if to_bucket { "logs.vended_s3" } else { "logs.vended" }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use aws_sdk_cloudwatchlogs::types;
+use aws_sdk_cloudwatchlogs::types::{self, LogGroupClass};
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
 use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
+use crate::words::log_groups::LogClass;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
 use payctl_engine::model::error::OpError;
@@ -39,6 +40,8 @@ pub(crate) struct LogGroup {
     pub name: String,
     /// How long events are kept, in days; `None` if they never expire.
     pub retention_days: Option<u32>,
+    /// AWS's word for its class.
+    pub class: String,
     /// The ARN of the KMS key; none when not encrypted by one.
     pub key: Option<Text>,
 }
@@ -52,11 +55,13 @@ impl Resource for LogGroup {
              destroy deletes it again if it sees it at its end; later, `payctl gc` does so if \
              payctl kept its name when it destroyed the environment.",
             "A retention policy of the account overrides the retention of its log groups.",
+            "AWS never changes the class of a log group. A group of the class INFREQUENT_ACCESS takes no \
+             metric filters.",
             "The policy of the key must allow the service logs.REGION.amazonaws.com.",
             "Events that were encrypted with a key stay encrypted after the key is removed from \
              the group.",
         ],
-        immutable: &["name"],
+        immutable: &["class", "name"],
         // Whatever writes into it creates it again: a database names it nowhere.
         delete_after: &[
             "apigateway.stage",
@@ -124,6 +129,7 @@ impl Resource for LogGroup {
         Self {
             name: "/sample/log-group".into(),
             retention_days: Some(7),
+            class: LogClass::Standard.aws().into(),
             key: Some(Text::reference(Address::new("kms.key", "sample"), Output::Arn)),
         }
     }
@@ -141,7 +147,8 @@ impl Resource for LogGroup {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let mut charges = logs("log", cx.load(Driver::Gb), self.retention_days, cx);
+        let mut charges =
+            logs("log", self.ingested(), cx.load(Driver::Gb), self.retention_days, cx);
         let delivered = archived(cx.load(Driver::DeliveredGb), self.retention_days, cx);
         charges.push(Charge::usage("delivered log, kept", "logs.storage", delivered));
         charges
@@ -203,6 +210,7 @@ impl Resource for LogGroup {
             .cloudwatchlogs
             .create_log_group()
             .log_group_name(&self.name)
+            .log_group_class(LogGroupClass::from(self.class.as_str()))
             .set_kms_key_id(self.key.as_ref().map(|key| key.known().to_owned()))
             .set_tags(Some(cx.tags.clone().into_iter().collect()))
             .send()
@@ -253,6 +261,16 @@ impl Resource for LogGroup {
 }
 
 impl LogGroup {
+    /// The meter of what programs write into it.
+    fn ingested(&self) -> &'static str {
+        if self.is_infrequent() { "logs.ingest_ia" } else { "logs.ingest" }
+    }
+
+    /// Whether it has the class that costs less to write into.
+    pub(super) fn is_infrequent(&self) -> bool {
+        self.class == LogClass::InfrequentAccess.aws()
+    }
+
     async fn put_retention(&self, aws: &Aws, name: &str) -> Result<(), OpError> {
         match self.retention_days.and_then(|days| i32::try_from(days).ok()) {
             Some(days) => {
@@ -408,6 +426,9 @@ fn to_live(group: types::LogGroup, tags: Tags) -> Live<LogGroup> {
         spec: LogGroup {
             name,
             retention_days: group.retention_in_days.and_then(|days| days.try_into().ok()),
+            class: group
+                .log_group_class
+                .map_or(LogClass::Standard.aws().into(), |class| class.as_str().into()),
             key: group.kms_key_id.filter(|key| !key.is_empty()).map(Text::from),
         },
     }
@@ -446,7 +467,11 @@ mod tests {
     fn a_group_that_never_expires_has_no_retention() {
         let group = types::LogGroup::builder().log_group_name("g");
         let live = to_live(group.clone().build(), Tags::new());
-        assert_eq!(live.spec, LogGroup { name: "g".into(), retention_days: None, key: None });
+        let class = "STANDARD".to_owned();
+        assert_eq!(
+            live.spec,
+            LogGroup { name: "g".into(), retention_days: None, class, key: None }
+        );
         let live = to_live(group.retention_in_days(7).kms_key_id("k").build(), Tags::new());
         assert_eq!(live.spec.retention_days, Some(7));
         assert_eq!(live.spec.key, Some("k".into()));

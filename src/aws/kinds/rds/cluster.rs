@@ -272,8 +272,8 @@ impl Resource for Cluster {
             ("port", Traffic::Outage),
         ],
         pricing: Pricing::Charged(
-            "AWS charges for storage and for reads and writes of it; the instances bear the \
-             computing.",
+            "AWS charges for storage, for reads and writes of it, and for backups; the instances \
+             bear the computing.",
         ),
         types: &["rds:cluster"],
         kept_types: &["rds:cluster-snapshot"],
@@ -352,6 +352,7 @@ impl Resource for Cluster {
         let stored = cx.known(Driver::StoredGb).unwrap_or(written);
         vec![
             Charge::usage("storage", "aurora.storage", stored),
+            Charge::usage("backups", "aurora.backup", self.backups(stored, questions, cx)),
             Charge::usage("reads and writes", "aurora.io", questions * cx.assume.database_ios),
         ]
     }
@@ -468,6 +469,15 @@ impl fmt::Debug for Credentials {
 }
 
 impl Cluster {
+    /// The gigabytes of backups that AWS charges for. A backup holds the data and each change of its days, and
+    /// at most the data of each day. As much as the data itself is free.
+    fn backups(&self, stored: Decimal, questions: Decimal, cx: &Costs<'_>) -> Decimal {
+        let days = Decimal::from(self.backup_days.saturating_sub(1));
+        let changed =
+            gb(questions * cx.assume.item_kb) * cx.assume.months_kept(Some(self.backup_days));
+        if days.is_zero() { Decimal::ZERO } else { changed.min(stored * days) }
+    }
+
     /// One step towards the wanted state.
     async fn change(&self, aws: &Aws, live: &Live<Self>) -> Result<(), OpError> {
         let arn = &live.outputs[&Output::Arn];

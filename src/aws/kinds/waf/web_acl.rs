@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
-use crate::aws::kinds::logs::costs::delivery;
+use crate::aws::kinds::logs::delivery::delivery;
 use crate::aws::measured::Gauge;
 use crate::aws::resource::{Cx, Resource, Survey};
 use crate::words::firewalls::Verdict;
@@ -325,7 +325,7 @@ impl Resource for WebAcl {
         ];
         if let Some(log) = &self.logging {
             let logged = gb(requests * cx.assume.log_kb);
-            charges.push(Charge::usage("log", delivery(&log.destination), logged));
+            charges.push(Charge::usage("log", delivery(&log.destination, cx), logged));
         }
         charges
     }
