@@ -10,7 +10,7 @@ use aws_sdk_servicequotas::types::ServiceQuota;
 use futures::future::{BoxFuture, try_join};
 use serde_json::Value;
 
-use super::clients::{Aws, retry_read, within};
+use super::clients::{Aws, within};
 use super::error::{Gone as _, op};
 use super::preflight::{Fate, Finding, Planned, Preflight};
 use payctl_engine::model::error::{ErrorClass, OpError};
@@ -153,11 +153,12 @@ pub(crate) fn request(service: &str, code: &str, needed: usize) -> String {
 /// The value of a quota in this account and region; AWS's default where only that is known.
 async fn value(aws: &Aws, limit: &Limit) -> Result<Option<usize>, OpError> {
     let (service, code) = limit.quota;
+    // Without it the plan only loses a note: a question that fails is not asked again.
     let asked = within(PATIENCE, async {
-        if let Some(own) = retry_read(|| applied(aws, service, code)).await? {
-            return Ok(Some(own));
+        match applied(aws, service, code).await? {
+            Some(own) => Ok(Some(own)),
+            None => default(aws, service, code).await,
         }
-        retry_read(|| default(aws, service, code)).await
     });
     let late = || {
         let message = format!("no answer in {} s", PATIENCE.as_secs());

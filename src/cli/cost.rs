@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use payctl_money::Decimal;
 use payctl_money::bill::Bill;
 use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::Assumptions;
