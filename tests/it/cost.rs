@@ -728,9 +728,9 @@ fn a_budget_counts_what_the_targets_leave_as_it_is() {
     let line = "--env dev --target dynamodb.table/orders";
     let plan = json_of(&folder.cost(&format!("plan {line}")));
     let cost = &plan["cost"];
-    assert!(cost["total_monthly"].as_f64().expect("a sum") > 36.5, "{cost}");
+    assert!(cost["total_monthly"].as_f64().expect("a sum") >= 36.5, "{cost}");
     assert_eq!(cost["budget"]["monthly"].to_string(), "12.5");
-    assert!(cost["budget"]["over"].as_f64().expect("a sum") > 24.0, "{cost}");
+    assert!(cost["budget"]["over"].as_f64().expect("a sum") >= 24.0, "{cost}");
     folder.cost(&format!("apply {line} --auto-approve")).expect(6, "over the budget");
 }
 
@@ -764,6 +764,8 @@ fn a_comparison_says_whose_usage_it_has_and_where_the_other_differs() {
         assert!(said.out.contains("computed with the [usage] of dev."), "{}", said.out);
         assert!(said.out.contains("payments_per_month 100,000 instead of 5"), "{}", said.out);
     }
+    let usage = "\n[usage.resources.\"dynamodb.table/carts\"]\nreads = 5_000_000\n";
+    folder.write("config/dev.toml", &format!("{SHOP}{usage}"));
     let own = ended(&mut folder.payctl("cost --env dev --format markdown"));
     assert!(own.out.contains("<details><summary>"), "{}", own.out);
     assert!(own.out.contains("| dynamodb.table/carts | "), "{}", own.out);
@@ -802,7 +804,7 @@ fn usage_that_does_not_count_is_refused_with_its_place() {
     folder.write("config/dev.toml", &format!("{SHOP}{usage}"));
     for line in ["cost --env dev", "validate --env dev", "plan --env dev --sandbox"] {
         let refused = ended(&mut folder.payctl(line));
-        refused.expect(2, "ignored usage");
+        refused.expect(1, "ignored usage");
         let said = &refused.err;
         assert!(said.contains("`messages` does not count for dynamodb.table/carts"), "{said}");
         assert!(said.contains("`reads` or `writes` or `stored_gb`"), "{said}");
