@@ -249,23 +249,25 @@ pub fn loads(resources: &Resources, assume: &Assumptions) -> BTreeMap<Address, L
     loads
 }
 
-/// The drivers that a resource charges for or passes on.
+/// The drivers that a resource charges for or passes on, as it is or as others of its kind do: a table whose
+/// capacity is paid may come to pay for requests.
 pub fn drivers(resources: &Resources, assume: &Assumptions, address: &Address) -> Vec<Driver> {
     let graph = Graph::of(resources);
-    let (Some(kind), Some(spec)) = (find_kind(&address.kind), resources.get(address)) else {
+    let (Some(kind), Some(own)) = (find_kind(&address.kind), resources.get(address)) else {
         return Vec::new();
     };
-    let of = |load: Load| {
+    let others = [kind.sample()].into_iter().chain(kind.variants());
+    let specs: Vec<Value> = [own.clone()].into_iter().chain(others).collect();
+    let of = |spec: &Value, load: Load| {
         let view = Costs { address, assume, load, all: &graph };
         (kind.charges(spec, &view).unwrap_or_default(), kind.passes(spec, &view))
     };
     // Much more than one, so that no tier of units hides it.
     const MUCH: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
-    let usual = of(Load::probe());
     let counts = |driver: &Driver| {
         let mut load = Load::probe();
         load.set(*driver, MUCH);
-        of(load) != usual
+        specs.iter().any(|spec| of(spec, load.clone()) != of(spec, Load::probe()))
     };
     Driver::STATED.into_iter().filter(counts).collect()
 }

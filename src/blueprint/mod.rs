@@ -171,7 +171,6 @@ pub fn build(loaded: &Loaded, facts: &Facts) -> Result<Blueprint, Vec<Problem>> 
     builder.distinct_names();
     builder.sizes();
     if loaded.intact {
-        builder.usage_fits();
         builder.closed_and_acyclic(&outputs);
     }
     let Builder { scope, problems, resources, .. } = builder;
@@ -245,17 +244,6 @@ impl Builder<'_> {
             let message = format!("these credentials belong to account {account}");
             let fix = format!("use credentials of account {}", pinned.0);
             self.problem(&KeyPath::of("account"), message, fix);
-        }
-    }
-
-    /// What is known of single resources must be about resources.
-    fn usage_fits(&mut self) {
-        for text in self.config.usage.resources.keys() {
-            if !self.resources.keys().any(|address| address.to_string() == *text) {
-                let path = KeyPath::of("usage").key("resources").key(text);
-                let message = format!("this environment does not have {text}");
-                self.problem(&path, message, "payctl graph shows every address");
-            }
         }
     }
 

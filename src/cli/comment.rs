@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::environment::github_number;
 use super::error::{CliError, ErrorKind};
 use super::{Context, exit, variable};
 use crate::aws::web::{Outside, Request};
@@ -231,16 +232,6 @@ impl Forge {
         })?;
         Ok((answer.status, serde_json::from_slice(&answer.body).unwrap_or_default()))
     }
-}
-
-/// The number of the pull request of a job of GitHub Actions.
-fn github_number(get: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
-    if get("GITHUB_ACTIONS").as_deref() != Some("true") {
-        return None;
-    }
-    let event = get("GITHUB_EVENT_PATH").and_then(|path| fs::read_to_string(path).ok());
-    let event: Value = serde_json::from_str(&event.unwrap_or_default()).unwrap_or_default();
-    event["pull_request"]["number"].as_u64()
 }
 
 fn headers(of: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use payctl_money::Decimal;
 use payctl_money::bill::Bill;
 use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::Assumptions;
 use payctl_money::prices::Prices;
-use payctl_money::Decimal;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -288,11 +288,12 @@ pub(super) fn check_budget(
         return Ok(None);
     }
     let Impact { before, after, .. } = impact(session, plan, None);
-    if after.total() <= budget {
-        warn_of_unpriced(cx, budget, &after);
-        return Ok(None);
-    }
-    if after.total() <= before.total() {
+    warn_of_unpriced(cx, budget, &after);
+    // What has no price may cost more than all that is saved, and its end may save more than all that is added.
+    let lacks =
+        |one: &Bill, other: &Bill| one.unpriced.iter().any(|it| !other.unpriced.contains(it));
+    let lowers = after.total() <= before.total() || lacks(&before, &after);
+    if after.total() <= budget || lowers && !lacks(&after, &before) {
         return Ok(None);
     }
     let over = format!(
@@ -310,9 +311,12 @@ pub(super) fn check_budget(
         }
         return Ok(Some(reason.to_owned()));
     }
-    let dearest = texts::dearest(&before, &after);
+    let new = after.unpriced.iter().filter(|one| !before.unpriced.contains(one));
+    let unknown = new.map(|one| format!("{}, whose price is not known", one.address));
+    let dearest = Some(texts::dearest(&before, &after)).filter(|dearest| !dearest.is_empty());
+    let added: Vec<String> = dearest.into_iter().chain(unknown).collect();
     Err(CliError::new(ErrorKind::Budget, over)
-        .because(format!("the plan adds {dearest}"))
+        .because(format!("the plan adds {}", added.join(", ")))
         .hinted("lower the cost, or raise `monthly` in [budget]")
         .hinted("or go on with --over-budget \"REASON\""))
 }

@@ -1,6 +1,9 @@
 //! How payctl finds the environment's name: `--env`, `PAYCTL_ENV`, or the pull request of a CI job.
 
+use std::fs;
 use std::path::Path;
+
+use serde_json::Value;
 
 use super::error::{CliError, ErrorKind};
 use crate::config;
@@ -74,13 +77,25 @@ fn fitting(named: String, config_dir: &Path) -> String {
 
 /// The number of the pull request that this CI job runs for.
 fn pull_request(variable: impl Fn(&str) -> Option<String>) -> Option<u64> {
-    PULL_REQUESTS.iter().find_map(|(name, before)| {
+    let of_ref = PULL_REQUESTS.iter().find_map(|(name, before)| {
         let value = variable(name)?;
         let number = value.strip_prefix(before)?;
         let number = number.split('/').next()?;
         // Some systems say `false` when a job does not run for a pull request.
         number.parse().ok()
-    })
+    });
+    of_ref.or_else(|| github_number(&variable))
+}
+
+/// The number of the pull request of a job of GitHub Actions. The job that runs when one was merged has the ref
+/// of a branch, and so has one of `pull_request_target`: their event names it.
+pub(super) fn github_number(variable: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
+    if variable("GITHUB_ACTIONS").as_deref() != Some("true") {
+        return None;
+    }
+    let event = variable("GITHUB_EVENT_PATH").and_then(|path| fs::read_to_string(path).ok());
+    let event: Value = serde_json::from_str(&event.unwrap_or_default()).unwrap_or_default();
+    event["pull_request"]["number"].as_u64()
 }
 
 /// The words to type after `--env` for each environment in the config directory: its name, or an
@@ -148,6 +163,21 @@ mod tests {
         check("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "7");
         check("BUILDKITE_PULL_REQUEST", "7");
         check("CODEBUILD_WEBHOOK_TRIGGER", "pr/7");
+    }
+
+    #[test]
+    fn the_event_names_a_merged_pull_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let event = dir.path().join("event.json");
+        std::fs::write(&event, r#"{ "action": "closed", "pull_request": { "number": 7 } }"#)
+            .unwrap();
+        let path = event.display().to_string();
+        let merged = [("GITHUB_REF", "refs/heads/main"), ("GITHUB_EVENT_PATH", &path)];
+        assert_eq!(
+            chosen(None, &[&merged[..], &[("GITHUB_ACTIONS", "true")]].concat()).unwrap(),
+            "pr-7"
+        );
+        assert!(chosen(None, &merged).is_err(), "not in GitHub Actions");
     }
 
     #[test]

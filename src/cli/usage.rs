@@ -20,7 +20,7 @@ pub(super) fn problems(
     for (name, stated) in &assume.resources {
         let path = all.key(name);
         let Some(address) = resources.keys().find(|address| address.to_string() == *name) else {
-            let message = format!("the environment has no resource `{name}`");
+            let message = format!("this environment does not have {name}");
             problems.push(loaded.problem(&path, message, nearest(&resources, name)));
             continue;
         };

@@ -84,7 +84,8 @@ impl Changes {
 
 /// The table.
 pub fn text(rows: &[Row], effort: Effort) -> String {
-    let head = ["environment", "create", "change", "replace", "delete", "state", "cost change a month"];
+    let head =
+        ["environment", "create", "change", "replace", "delete", "state", "cost change a month"];
     let mut cells = vec![head.map(str::to_owned).to_vec()];
     cells.extend(rows.iter().map(|row| {
         let numbers = row.plan.as_ref().map(|(Changes(numbers), _)| numbers.map(|n| n.to_string()));

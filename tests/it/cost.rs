@@ -14,12 +14,13 @@ use payctl_money::bill::{Basis, Bill, Unpriced};
 use payctl_money::load::{Assumptions, Driver};
 use payctl_money::prices::{Prices, REGIONS};
 use payctl_money::{Decimal, decimal, meters, round};
+use payctl_sandbox::Sandbox;
 use serde_json::Value;
 
 use crate::cli_support::{Folder, Ran, ended};
 use crate::docs::expect_file;
 use crate::examples::dir_of;
-use crate::support::shipped_config;
+use crate::support::{block_on, sample_provider, samples, sandboxed, shipped_config};
 
 pub fn d(text: &str) -> Decimal {
     decimal(text).unwrap_or_else(|| panic!("{text} is not a number"))
@@ -713,6 +714,57 @@ fn a_region_without_prices_says_what_is_missing() {
     let missing = "Not in the sum: dynamodb.table/carts: ";
     let unpriced = cost["unpriced"].as_array().expect("a list");
     assert_eq!(unpriced.is_empty(), !text.out.contains(missing), "{}", text.out);
+}
+
+/// What has no price may cost anything: it never lowers a cost, and its end may.
+#[test]
+fn a_budget_trusts_no_missing_price() {
+    let folder = Folder::empty();
+    let of = |kind: &str, budget: &str| {
+        let nat = NAT.replace("\"gateway\"", &format!("\"instance\", instance_type = \"{kind}\""));
+        folder.write("config/dev.toml", &format!("{SHOP}{nat}\n[budget]\nmonthly = {budget}\n"));
+    };
+    let apply = "apply --env dev --auto-approve";
+    of("t4g.nano", "100");
+    folder.cost(apply).expect(0, "an apply");
+    of("m8g.24xlarge", "1");
+    let refused = folder.cost(apply);
+    refused.expect(6, "a budget that is exceeded already");
+    let said = "ec2.instance/nat-1, whose price is not known";
+    assert!(refused.err.contains(said), "{}", refused.err);
+    of("m8g.24xlarge", "100");
+    let allowed = folder.cost(apply);
+    allowed.expect(0, "within the budget as far as it is known");
+    assert!(allowed.err.contains("the budget of 100.00 USD cannot be judged"), "{}", allowed.err);
+    let prices = "region = \"us-east-1\"\n[prices.\"ec2.m8g.24xlarge\"]\nprice = \"4.3\"\n";
+    folder.write("prices.toml", prices);
+    let cost = json_of(&folder.cost("cost --env dev --prices prices.toml"));
+    assert_eq!(cost["unpriced"].as_array().map(Vec::len), Some(0), "{cost}");
+    assert!(cost["total_monthly"].as_f64().expect("a sum") > 730.0 * 4.3, "{cost}");
+    of("t4g.micro", "1");
+    folder.cost(apply).expect(0, "the end of what has no price");
+    folder.cost("destroy --env dev --auto-approve").expect(0, "a destroy");
+}
+
+/// Provisioned concurrency that scales costs what it is on average.
+#[test]
+fn scaled_concurrency_costs_its_least_and_its_average() {
+    let all: Resources = block_on(async {
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
+        let resources = samples(&provider.aws().scope).resources.into_values();
+        resources.map(|one| (one.address, one.spec)).collect()
+    });
+    let prices = Prices::shipped("us-east-1").expect("a table");
+    let bill = costs::bill(&all, &Assumptions::default(), &prices);
+    let function = &all[&Address::new("lambda.function", "sample-b")];
+    let memory = d(&function["memory"].to_string()) / d("1024");
+    // One at least, and of four for a peak of five times the average no more than one.
+    let fixed = line(&bill, "lambda.alias/sample-b-live", "provisioned concurrency");
+    assert_eq!(fixed.quantity, memory * d("730") * d("3600"));
+    let assume = Assumptions { peak_factor: d("2"), ..Assumptions::default() };
+    let bill = costs::bill(&all, &assume, &prices);
+    let more = line(&bill, "lambda.alias/sample-b-live", "provisioned concurrency by load");
+    assert_eq!(more.quantity, memory * d("730") * d("3600"));
 }
 
 /// A table that a targeted plan leaves, although the config no longer has it, still costs.

@@ -228,7 +228,7 @@ fn a_stolen_lease_stops_its_holder() {
     let folder = shop();
     folder.write("config/dev.toml", &format!("{CONFIG}\n[queues.late]\nfifo = true\n"));
     // Each call takes so long that the run outlives the theft.
-    let mut first = folder.start_slowly(APPLY, Duration::from_millis(2500));
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(1500));
     assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
     let second = folder.expect(0, &format!("{APPLY} --steal-lock"));
     assert!(second.err.contains("Stole the lease of apply"), "{}", second.err);

@@ -179,7 +179,7 @@ impl Bill {
                 component,
                 what,
                 quantity,
-                unit: meters::find(&meter).map(|meter| meter.unit.clone()).unwrap_or_default(),
+                unit: meters::unit(&meter).to_owned(),
                 unit_price,
                 monthly: quantity * unit_price,
                 basis,

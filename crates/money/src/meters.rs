@@ -125,6 +125,31 @@ pub fn find(name: &str) -> Option<&'static Meter> {
     METERS.get(name)
 }
 
+/// Whether something can be measured under this name. AWS has more types of instances than the table.
+pub fn is_known(name: &str) -> bool {
+    METERS.contains_key(name) || is_instance(name)
+}
+
+/// The unit of a meter.
+pub fn unit(name: &str) -> &str {
+    match find(name) {
+        Some(meter) => &meter.unit,
+        None if is_instance(name) => "hour",
+        None => "",
+    }
+}
+
+/// Whether a name is that of a type of instances: `ec2.m7g.metal`, `aurora.db.r6g.8xlarge`.
+fn is_instance(name: &str) -> bool {
+    let kind = name.strip_prefix("ec2.").or_else(|| name.strip_prefix("aurora.db."));
+    let is_word = |word: &str| {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !word.is_empty() && word.bytes().all(fits)
+    };
+    kind.and_then(|kind| kind.split_once('.'))
+        .is_some_and(|(family, size)| is_word(family) && is_word(size))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +161,17 @@ mod tests {
         assert_eq!(usage("aurora.db.r6g.2xlarge"), Some("InstanceUsage:db.r6g.2xl"));
         assert_eq!(usage("aurora.db.t4g.medium"), Some("InstanceUsage:db.t4g.medium"));
         assert_eq!(usage("ec2.*"), None);
+    }
+
+    #[test]
+    fn a_type_of_instances_that_no_table_has_can_still_be_priced() {
+        for name in ["ec2.m8g.24xlarge", "ec2.u-6tb1.metal", "aurora.db.r6g.8xlarge"] {
+            assert_eq!((is_known(name), unit(name)), (true, "hour"), "{name}");
+        }
+        for name in ["ec2.m8g", "ec2.*", "ec2.M8g.large", "aurora.r6g.large", "nat.house"] {
+            assert_eq!((is_known(name), unit(name)), (false, ""), "{name}");
+        }
+        assert_eq!(unit("nat.gb"), "GB");
     }
 
     #[test]

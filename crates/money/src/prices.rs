@@ -160,7 +160,7 @@ impl Prices {
         }
         let mut read = Self { region, currency, prices: BTreeMap::new() };
         for (meter, row) in prices {
-            if meters::find(&meter).is_none() {
+            if !meters::is_known(&meter) {
                 return Err(format!("there is no meter `{meter}`"));
             }
             let tiers = match (row.price, row.tiers) {

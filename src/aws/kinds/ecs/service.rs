@@ -342,18 +342,8 @@ impl Resource for Service {
         let Some((_, task)) = cx.target::<TaskDefinition>(&self.task_definition) else {
             return Vec::new();
         };
-        let scaling = cx.users(Scaling::META.kind);
-        let scaling = scaling.iter().find_map(|address| cx.spec::<Scaling>(address));
-        let (least, average) = match scaling {
-            Some(scaling) => {
-                let least = Decimal::from(scaling.min);
-                (least, cx.assume.average(least, Decimal::from(scaling.max)))
-            }
-            None => {
-                let tasks = Decimal::from(self.desired.or(self.initial).unwrap_or(1));
-                (tasks, tasks)
-            }
-        };
+        let tasks = Decimal::from(self.desired.or(self.initial).unwrap_or(1));
+        let (least, average) = Scaling::span_of(cx).unwrap_or((tasks, tasks));
         let arch = match task.architecture {
             ContainerArchitecture::X86 => "x86_64",
             ContainerArchitecture::Arm64 => "arm64",

@@ -42,14 +42,23 @@ pub(super) fn shortened(
     name: &str,
     claim: Option<(Address, Owner)>,
 ) -> Option<(Address, Owner)> {
-    let is_digest = |tail: &str| tail.len() == 8 && tail.bytes().all(|b| b.is_ascii_hexdigit());
-    let is_short = cx.aws.scope.env.len() > LONGEST_ENV
-        && name.rsplit_once('-').is_some_and(|(_, tail)| is_digest(tail));
+    let is_short = cx.aws.scope.env.len() > LONGEST_ENV && has_digest(name);
     let (address, owner) = claim?;
     match owner {
         Owner::Disputed(_) if is_short => Some((address, Owner::Ours)),
         owner => Some((address, owner)),
     }
+}
+
+/// Whether a name ends with the digest of what was cut off. That of a target group has another one behind it, of
+/// its settings.
+fn has_digest(name: &str) -> bool {
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let cut = |name: &str| name.rsplit_once('-').is_some_and(|(_, tail)| is_hex(tail, 8));
+    let settings = name.rsplit_once('-').filter(|(_, tail)| is_hex(tail, 6));
+    cut(name) || settings.is_some_and(|(stem, _)| cut(stem))
 }
 
 /// The tags of objects by ARN, without objects that no longer exist.
@@ -128,4 +137,21 @@ pub(super) async fn remove_tags(aws: &Aws, arn: &str, unset: &[String]) -> Resul
 /// The ARN in the answer of a create call.
 pub(super) fn made(op: &'static str, arn: Option<String>) -> Result<String, OpError> {
     arn.ok_or_else(|| OpError::new(op, ErrorClass::Service, "NoArn", "AWS did not return an ARN"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_was_cut_ends_with_one_digest_or_two() {
+        for cut in ["pr-abcdefghijklm-lb-46c88ac4", "pr-abcdefghijklm-46c88ac4-adeda9"] {
+            assert!(has_digest(cut), "{cut}");
+        }
+        for whole in
+            ["pr-1-payment-adeda9", "pr-1-46c88ac4-blue", "46c88ac4", "a-46c88ac4-x-adeda9"]
+        {
+            assert!(!has_digest(whole), "{whole}");
+        }
+    }
 }

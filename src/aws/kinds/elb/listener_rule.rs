@@ -28,7 +28,7 @@ use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow};
 use payctl_engine::model::error::OpError;
-use payctl_engine::model::live::{Found, Live, Tags};
+use payctl_engine::model::live::{Found, Live, Owner, Tags};
 use payctl_engine::model::meta::{Meta, Pricing, Replace, Traffic, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
@@ -252,9 +252,11 @@ impl Resource for ListenerRule {
             // of another environment leads to our target group.
             let balancer = listener::balancer_in(&live.id);
             let groups = live.spec.action.groups();
-            let name = groups.into_iter().find(|name| common::may_be_ours(cx, name));
-            let name = name.filter(|_| !common::may_be_ours(cx, balancer)).unwrap_or(balancer);
-            let (address, owner) = common::shortened(cx, name, cx.ours(name, &live.tags))?;
+            let claim = |name| common::shortened(cx, name, cx.ours(name, &live.tags));
+            let names = [balancer].into_iter().chain(groups);
+            let claims: Vec<_> = names.filter_map(claim).collect();
+            let ours = claims.iter().position(|(_, owner)| *owner == Owner::Ours);
+            let (address, owner) = claims.into_iter().nth(ours.unwrap_or_default())?;
             Some(Found { address, owner, live })
         });
         Ok(found.collect())

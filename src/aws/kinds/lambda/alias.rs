@@ -30,6 +30,7 @@ use super::release::Release;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, to};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::scaling::target::Target as Scaling;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
@@ -245,9 +246,14 @@ impl Resource for Alias {
         let Some((_, function)) = cx.target::<Function>(&self.function) else { return Vec::new() };
         let memory = Decimal::from(function.memory) / Decimal::from(1024);
         let ready = Decimal::from(self.provisioned.unwrap_or(0));
-        let seconds = cx.hours() * Decimal::from(3600);
+        let (least, average) = Scaling::span_of(cx).unwrap_or((ready, ready));
+        let each = memory * cx.hours() * Decimal::from(3600);
         let meter = format!("lambda.provisioned.{}", function.architecture);
-        vec![Charge::fixed("provisioned concurrency", meter, ready * memory * seconds)]
+        let more = (average - least) * each;
+        vec![
+            Charge::fixed("provisioned concurrency", meter.clone(), least * each),
+            Charge::usage("provisioned concurrency by load", meter, more),
+        ]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

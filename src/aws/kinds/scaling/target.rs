@@ -65,6 +65,16 @@ pub(crate) struct Policy {
 /// The namespaces of payctl's targets.
 const NAMESPACES: [ServiceNamespace; 2] = [ServiceNamespace::Ecs, ServiceNamespace::Lambda];
 
+impl Target {
+    /// How many of a resource run at least and on average, if something scales it.
+    pub(in crate::aws) fn span_of(cx: &Costs<'_>) -> Option<(Decimal, Decimal)> {
+        let scaling = cx.users(Self::META.kind);
+        let Self { min, max, .. } = scaling.iter().find_map(|address| cx.spec(address))?;
+        let least = Decimal::from(min);
+        Some((least, cx.assume.average(least, Decimal::from(max))))
+    }
+}
+
 impl Resource for Target {
     const META: Meta = Meta {
         drawn: Drawn::badge("scale", "scaling rule", &["resource"]),
