@@ -57,7 +57,21 @@ pub async fn environments(aws: &Aws) -> Result<BTreeMap<Identity, Vec<Indexed>>,
             environments.entry((project, env)).or_default().push(one);
         }
     }
+    environments.values_mut().for_each(drop_copies);
     without_held(aws, environments).await
+}
+
+/// AWS copies the tags of an instance to its network interfaces and volumes. The copies are no objects of
+/// their own while the original is there.
+fn drop_copies(all: &mut Vec<Indexed>) {
+    let address = |one: &Indexed| one.tags.get(TAG_ADDRESS).cloned();
+    let is_copy = |one: &Indexed| {
+        let part = one.arn.rsplit(':').next().unwrap_or_default();
+        ["network-interface/", "volume/"].iter().any(|kind| part.starts_with(kind))
+    };
+    let originals: BTreeSet<_> =
+        all.iter().filter(|one| !is_copy(one)).filter_map(address).collect();
+    all.retain(|one| !is_copy(one) || address(one).is_none_or(|it| !originals.contains(&it)));
 }
 
 /// What the tagging API lists of all environments.
@@ -182,4 +196,30 @@ async fn tagged_of(
         Ok::<_, OpError>(all)
     };
     retry_read(ask).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn indexed(part: &str, address: &str) -> Indexed {
+        Indexed {
+            arn: format!("arn:aws:ec2:us-east-1:111122223333:{part}"),
+            tags: Tags::from([(TAG_ADDRESS.to_owned(), address.to_owned())]),
+        }
+    }
+
+    #[test]
+    fn copies_of_tags_do_not_count_beside_the_original() {
+        let web = "ec2.instance/web";
+        let instance = indexed("instance/i-1", web);
+        let copies = [indexed("volume/vol-1", web), indexed("network-interface/eni-1", web)];
+        let mut all = vec![copies[0].clone(), instance.clone(), copies[1].clone()];
+        drop_copies(&mut all);
+        assert_eq!(all, [instance]);
+        // What an instance left behind is an object like any other.
+        let mut left = copies.to_vec();
+        drop_copies(&mut left);
+        assert_eq!(left, copies);
+    }
 }

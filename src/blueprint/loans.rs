@@ -74,6 +74,14 @@ pub fn is_lendable(kind: &str) -> bool {
     kind == ATTACHMENT || lends.contains(&section_of(kind)) && !OWN.contains(&kind)
 }
 
+/// Whether borrowers can do without an object: a database answers as long as one of its instances stays.
+pub fn is_spare<'a>(goes: &Address, mut stays: impl Iterator<Item = &'a Address>) -> bool {
+    let cluster = |address: &'a Address| address.name.rsplit_once('-').map(|(cluster, _)| cluster);
+    let own = goes.name.rsplit_once('-').map(|(cluster, _)| cluster);
+    goes.kind == INSTANCE
+        && stays.any(|one| one.kind == INSTANCE && one != goes && cluster(one) == own)
+}
+
 /// The kinds beside those that can be lent which serve only the environment that has them.
 const OWN: [&str; 3] = ["ec2.flow_log", "elb.listener_rule", "route53.record"];
 

@@ -75,6 +75,7 @@ pub(super) async fn plan(cx: &Context, pattern: &str, detailed: bool) -> Result<
         }
     } else {
         cx.screen.text(&fleet::text(&rows, effort))?;
+        cx.screen.text(&fleet::notes(&rows))?;
     }
     if fleet.others > 0 {
         cx.note(fleet::others(fleet.others));
@@ -256,6 +257,7 @@ impl Member {
             state: state_of(&plan, exists),
             unread: plan.unseen.iter().filter(|one| !one.is_unsupported()).count(),
             cost: Some(forecast.cost.after.total() - forecast.cost.before.total()),
+            notes: plan.notes.clone(),
             error: refusal(&self.env, &plan),
             plan: Some((fleet::Changes::of(&plan), body)),
         };
@@ -280,6 +282,7 @@ impl Member {
             state: if self.is_unknown() { State::Unconfigured } else { State::Failed },
             unread: 0,
             cost: None,
+            notes: Vec::new(),
             error: source,
             plan: None,
         }

@@ -9,13 +9,15 @@ use super::session::Session;
 use crate::aws::census;
 use crate::aws::clients::retry_read;
 use crate::aws::lent;
-use crate::blueprint::loans::is_lendable;
+use crate::blueprint::loans::{is_lendable, is_spare};
+use payctl_engine::model::address::Address;
 use payctl_engine::model::live::{Owner, Phase};
 use payctl_engine::plan::{Action, Change, Plan, Purpose, Refused};
 use payctl_engine::survey;
 
 /// Refuses what a plan deletes or replaces of the parts that others may use, as long as there are such
-/// environments. An object that failed or that AWS is deleting serves nobody.
+/// environments. An object that failed or that AWS is deleting serves nobody, and one instance of a database
+/// is enough.
 pub(super) async fn refuse(session: &Session, plan: &mut Plan) -> Result<(), CliError> {
     let goes = |change: &&Change| {
         let serves = change
@@ -26,7 +28,13 @@ pub(super) async fn refuse(session: &Session, plan: &mut Plan) -> Result<(), Cli
             && is_lendable(&change.address.kind)
             && serves
     };
-    let goes: Vec<&Change> = plan.changes.iter().filter(goes).collect();
+    let is_kept = |address: &&Address| {
+        let mut changes = plan.changes.iter().filter(|change| change.address == **address);
+        changes.all(|change| change.action == Action::Update)
+    };
+    let stays: Vec<&Address> = session.blueprint.resources.keys().filter(is_kept).collect();
+    let is_needed = |change: &&Change| !is_spare(&change.address, stays.iter().copied());
+    let goes: Vec<&Change> = plan.changes.iter().filter(goes).filter(is_needed).collect();
     if goes.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! The plans of many environments: one table for people, one object for each for programs.
 
-use payctl_engine::plan::{Action, Plan};
+use payctl_engine::plan::{Action, Note, Plan};
 use payctl_money::Decimal;
 use payctl_money::bill::number_of;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use super::json::block;
 use super::plan::Effort;
 use super::report::Block;
 use super::style::{count, span, table};
+use super::text::one_line;
 
 /// An environment and its plan.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Row {
     pub unread: usize,
     /// What the plan adds to the cost of a month.
     pub cost: Option<Decimal>,
+    /// What there is to know before the plan is carried out.
+    pub notes: Vec<Note>,
     /// The reason why there is no plan, or why it cannot be carried out.
     pub error: Option<Box<Block>>,
     /// The plan, if there is one: its numbers and all of it.
@@ -112,6 +115,27 @@ pub fn text(rows: &[Row], effort: Effort) -> String {
     lines.chain([end]).collect()
 }
 
+/// What there is to know of the plans, each once, with the environments that it concerns.
+pub fn notes(rows: &[Row]) -> String {
+    let mut all: Vec<(&Note, Vec<&str>)> = Vec::new();
+    for row in rows {
+        for note in &row.notes {
+            let is_same = |(other, _): &&mut (&Note, _)| {
+                (&other.text, &other.hint) == (&note.text, &note.hint)
+            };
+            match all.iter_mut().find(is_same) {
+                Some((_, envs)) => envs.push(&row.env),
+                None => all.push((note, vec![&row.env])),
+            }
+        }
+    }
+    let one = |(note, mut envs): (&Note, Vec<&str>)| {
+        envs.dedup();
+        format!("note: {}: {}\n  {}\n", envs.join(", "), one_line(&note.text), one_line(&note.hint))
+    };
+    all.into_iter().map(one).collect()
+}
+
 /// The environments that are not in the table.
 pub fn others(number: usize) -> String {
     let what = count(number, "environment");
@@ -136,6 +160,8 @@ pub fn json(row: &Row, exit_code: u8) -> Value {
 mod tests {
     use std::time::Duration;
 
+    use payctl_engine::model::address::Address;
+
     use super::*;
 
     fn row(env: &str, state: State, numbers: Option<[usize; 4]>) -> Row {
@@ -146,9 +172,34 @@ mod tests {
             state,
             unread: usize::from(state == State::Changes),
             cost: numbers.map(|numbers| Decimal::from(numbers[0])),
+            notes: Vec::new(),
             error: None,
             plan: numbers.map(|numbers| (Changes(numbers), json!({}))),
         }
+    }
+
+    #[test]
+    fn a_note_stands_once_for_all_environments_that_it_concerns() {
+        let note = |address: &str, text: &str| Note {
+            address: Address::new("ec2.vpc", address),
+            origin: "config/pr.toml:4".to_owned(),
+            text: text.to_owned(),
+            hint: "ask for more".to_owned(),
+        };
+        let rows = ["pr-7", "pr-8", "pr-9"].map(|env| Row {
+            notes: match env {
+                "pr-9" => {
+                    vec![note("main", "no room for a VPC"), note("main", "no room for a table")]
+                }
+                _ => vec![note("main", "no room for a VPC"), note("other", "no room for a VPC")],
+            },
+            ..row(env, State::New, Some([1, 0, 0, 0]))
+        });
+        assert_eq!(
+            notes(&rows),
+            "note: pr-7, pr-8, pr-9: no room for a VPC\n  ask for more\n\
+             note: pr-9: no room for a table\n  ask for more\n"
+        );
     }
 
     #[test]

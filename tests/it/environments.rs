@@ -245,6 +245,20 @@ fn an_environment_is_destroyed_without_a_config_and_comes_back_at_once() {
     assert!(two.err.contains("bank, shop") && two.err.contains("--project"), "{}", two.err);
     folder.expect(0, &format!("destroy --env pr-7 {NOWHERE} --project shop --auto-approve"));
     assert_eq!(listed(&folder)["pr-7"]["project"], "bank");
+
+    // A second destroy has nothing to do. What never existed is a slip.
+    folder.expect(0, &format!("destroy --env pr-7 {NOWHERE} --project shop --auto-approve"));
+    let slip =
+        folder.expect(1, &format!("destroy --env pr-7 {NOWHERE} --project bnak --auto-approve"));
+    for said in ["there is no environment `pr-7` of the project `bnak`", "there is pr-7 of bank"] {
+        assert!(slip.err.contains(said), "{said}: {}", slip.err);
+    }
+    // The config has a project too.
+    let other = folder
+        .expect(1, "destroy --env pr-7 --config-dir bank --sandbox --project shop --auto-approve");
+    assert!(other.err.contains("is of the project `bank`, not `shop`"), "{}", other.err);
+    let own = "destroy --env pr-7 --config-dir bank --sandbox --project bank --auto-approve";
+    folder.expect(0, own);
 }
 
 #[test]

@@ -440,6 +440,13 @@ fn a_full_quota_of_networks_is_found_before_the_first_write() {
         says("--service-code vpc --quota-code L-F678F1CE --desired-value 6");
     }
     assert_eq!(folder.counts(), before);
+    // The plan of many says it once.
+    for env in ["pr-8", "pr-9"] {
+        folder.write(&format!("config/{env}.toml"), &format!("{HEAD}{network}"));
+    }
+    let all = folder.expect(0, "plan --all --sandbox").out;
+    let notes = all.matches("the account has no room for 1 more VPC").count();
+    assert_eq!((notes, all.contains("note: pr-8, pr-9: ")), (1, true), "{all}");
     // A plan that creates no network asks nothing.
     let settled = folder.expect(0, "plan --env pr-7 --sandbox --detailed-exitcode -v");
     assert_eq!(quotas_asked(&settled), Vec::<&str>::new());

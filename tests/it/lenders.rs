@@ -128,6 +128,26 @@ fn the_parts_of_a_lent_database_and_load_balancer_stay() {
 }
 
 #[test]
+fn a_reader_of_a_lent_database_may_go_while_another_instance_stays() {
+    let folder = borrowing::lending();
+    let one = "[{ class = \"db.serverless\" }]";
+    let two = "[{ class = \"db.serverless\" }, { class = \"db.serverless\" }]";
+    folder.edit("config/dev.toml", one, two);
+    for env in ["dev", "pr-7"] {
+        folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));
+    }
+    let last = "--target rds.instance/main-1 --target rds.instance/main-2";
+    let refused = folder.expect(1, &format!("plan --destroy {last} --env dev --sandbox"));
+    assert!(refused.out.contains(USED), "{}", refused.out);
+    folder.edit("config/dev.toml", two, one);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    folder.expect(0, "plan --env pr-7 --sandbox --detailed-exitcode");
+    let last = "plan --destroy --target rds.instance/main-1 --env dev --sandbox";
+    let refused = folder.expect(1, last);
+    assert!(refused.out.contains(USED), "{}", refused.out);
+}
+
+#[test]
 fn every_kind_of_a_lent_part_is_one_unless_it_serves_only_its_environment() {
     let all: BTreeSet<&str> = KINDS.iter().map(|kind| kind.meta().kind).collect();
     let lent: BTreeSet<&str> = all.into_iter().filter(|kind| is_lendable(kind)).collect();
