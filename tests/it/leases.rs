@@ -28,7 +28,9 @@ pub(crate) fn holder(run: &str) -> Holder {
     Holder {
         run: run.into(),
         who: "arn:aws:iam::000000000000:user/ci".into(),
+        person: None,
         task: "apply".into(),
+        commit: Some("0123456789abcdef with changes".into()),
         since: "2026-03-01T10:00:00Z".into(),
     }
 }
@@ -38,13 +40,15 @@ pub(crate) fn run_record(run: &str) -> RunRecord {
         began: "2026-03-01T10:00:00Z".into(),
         run: run.into(),
         who: "arn:aws:iam::000000000000:user/ci".into(),
+        person: None,
         task: "apply".into(),
         commit: None,
         token: Some(1),
         result: "complete".into(),
         changed: vec!["create sqs.queue/jobs".into()],
         failed: Vec::new(),
-        stole_from: None,
+        took_from: None,
+        heard: None,
         over_budget: None,
         unnamed: 0,
         seconds: 3,
@@ -208,7 +212,7 @@ fn the_lease_of_a_killed_run_expires() {
     first.end();
     let began = Instant::now();
     let second = folder.expect(0, APPLY);
-    assert!(second.err.contains("was not heard of any more"), "{}", second.err);
+    assert!(second.err.contains("Took over a lease that had expired, of apply of arn:aws:"), "{}", second.err);
     assert!(began.elapsed() > Duration::from_secs(5), "{:?}", began.elapsed());
 }
 

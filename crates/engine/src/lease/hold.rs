@@ -157,13 +157,15 @@ impl<'a> Lease<'a> {
     /// Renews the lease until this future is dropped. If the lease is lost, it asks for a stop.
     pub async fn keep(&self, stopper: &Stopper, listener: Listener<'_>) -> Infallible {
         let mut late: Option<Instant> = None;
+        // A process that has slept looks first what became of its lease.
+        let mut is_failing = false;
         loop {
             if let Some(to) = self.lost() {
                 listener(Event::Lost(to));
                 break;
             }
             match (self.is_live(), late) {
-                (false, None) => {
+                (false, None) if is_failing => {
                     late = Some(Instant::now());
                     listener(Event::Late);
                 }
@@ -179,7 +181,7 @@ impl<'a> Lease<'a> {
             }
             let next = self.candidate().next(self.now());
             match next {
-                Next::Call(call) => drop(self.call(&call).await),
+                Next::Call(call) => is_failing = self.call(&call).await.is_some(),
                 Next::Wait(long) => sleep(long).await,
                 Next::Over => break,
             }

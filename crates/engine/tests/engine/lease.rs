@@ -119,7 +119,9 @@ fn lease<'a>(store: &'a Store, run: &str, steals: bool) -> Lease<'a> {
     let me = Holder {
         run: run.into(),
         who: "arn:aws:iam::123456789012:user/ci".into(),
+        person: None,
         task: "apply".into(),
+        commit: None,
         since: "2026-03-01T10:00:00Z".into(),
     };
     Lease::new(store, me, TERMS, steals)
