@@ -141,6 +141,7 @@ pub(super) async fn under(
     let terms = if cx.global.sandbox { SANDBOX_TERMS } else { TERMS };
     let lease = Lease::new(&leases, me.clone(), terms, args.steal_lock);
     let (screen, scope) = (cx.screen, &session.blueprint.scope);
+    let gate = &session.provider.aws().gate;
     let mut hold = Hold::none();
     let lost = hold.lost.clone();
     let listener = |event: Event| match Loss::of(&event, OffsetDateTime::now_utc()) {
@@ -157,6 +158,8 @@ pub(super) async fn under(
             match lease.acquire(args.lock_timeout, &hold.stop, &listener).await {
                 Ok(()) => {
                     hold.lease = Some(&lease);
+                    let watch = lease.watch();
+                    gate.set(Some(Box::new(move || watch.is_live())));
                     diary.begin(Some(&lease)).await;
                 }
                 Err(Unheld::Unusable(error)) if !error.ends_everything() => {
@@ -178,6 +181,7 @@ pub(super) async fn under(
         }
     };
     let ended = Box::pin(ended_by_signals(cx, working, || true)).await;
+    gate.set(None);
     let ended = match (hold.loss(), ended) {
         (Some(loss), Err(CliError { kind, source: None }))
             if matches!(kind, ErrorKind::Partial | ErrorKind::Interrupted) =>

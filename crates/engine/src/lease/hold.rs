@@ -1,7 +1,7 @@
 //! The loop of a run that wants a lease and holds it. Only here is a clock.
 
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
@@ -72,11 +72,34 @@ pub enum Unheld {
     Stopped,
 }
 
+/// Tells whether a lease can be trusted.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    candidate: Arc<Mutex<Candidate>>,
+    began: (Instant, SystemTime),
+}
+
+impl Watch {
+    /// Whether the run holds the lease and may trust it.
+    pub fn is_live(&self) -> bool {
+        self.candidate().is_live(self.now())
+    }
+
+    fn candidate(&self) -> MutexGuard<'_, Candidate> {
+        self.candidate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Moment {
+        let (steady, wall) = self.began;
+        // A clock that was set to before the beginning counts as standing still.
+        Moment { steady: steady.elapsed(), wall: wall.elapsed().unwrap_or_default() }
+    }
+}
+
 /// A lease that one run wants or holds.
 pub struct Lease<'a> {
     store: &'a dyn LeaseStore,
-    candidate: Mutex<Candidate>,
-    began: (Instant, SystemTime),
+    watch: Watch,
     changed: watch::Sender<()>,
 }
 
@@ -85,8 +108,10 @@ impl<'a> Lease<'a> {
     pub fn new(store: &'a dyn LeaseStore, me: Holder, terms: Terms, steals: bool) -> Self {
         Self {
             store,
-            candidate: Mutex::new(Candidate::new(me, terms, steals)),
-            began: (Instant::now(), SystemTime::now()),
+            watch: Watch {
+                candidate: Arc::new(Mutex::new(Candidate::new(me, terms, steals))),
+                began: (Instant::now(), SystemTime::now()),
+            },
             changed: watch::Sender::new(()),
         }
     }
@@ -207,7 +232,12 @@ impl<'a> Lease<'a> {
 
     /// Whether this run holds the lease and may trust it.
     pub fn is_live(&self) -> bool {
-        self.candidate().is_live(self.now())
+        self.watch.is_live()
+    }
+
+    /// What tells whether the lease can be trusted, for those who do not hold it.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// Completes when the lease can be trusted.
@@ -235,13 +265,11 @@ impl<'a> Lease<'a> {
     }
 
     fn candidate(&self) -> MutexGuard<'_, Candidate> {
-        self.candidate.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watch.candidate()
     }
 
     fn now(&self) -> Moment {
-        let (steady, wall) = self.began;
-        // A clock that was set to before the beginning counts as standing still.
-        Moment { steady: steady.elapsed(), wall: wall.elapsed().unwrap_or_default() }
+        self.watch.now()
     }
 
     /// Makes one call and takes in its reply. Returns the error, if there was one.
