@@ -187,7 +187,9 @@ pub(super) async fn under(
             if matches!(kind, ErrorKind::Partial | ErrorKind::Interrupted) =>
         {
             let done = match (&*hold.report.borrow(), cx.stage.get()) {
-                (Some(did), _) => format!("{}; the list is above", count(did.changed.len(), "step")),
+                (Some(did), _) => {
+                    format!("{}; the list is above", count(did.changed.len(), "step"))
+                }
                 (None, Stage::Looking) => "nothing".to_owned(),
                 (None, Stage::Changing | Stage::Changed) => "see above".to_owned(),
             };

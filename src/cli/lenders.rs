@@ -92,10 +92,8 @@ fn judged(change: &Change, env: &str, borrowers: &[Borrower]) -> Option<Judged> 
         return refused(reason, "destroy them first, or let them use another environment");
     }
     let stakes = Stakes::of(change)?;
-    let users: Vec<(&str, &Address)> = borrowers
-        .iter()
-        .filter_map(|one| Some((&*one.env, one.user(&stakes.ids)?)))
-        .collect();
+    let users: Vec<(&str, &Address)> =
+        borrowers.iter().filter_map(|one| Some((&*one.env, one.user(&stakes.ids)?))).collect();
     let named = |names: Vec<&str>| names.join(", ");
     match (stakes.removes, users.is_empty()) {
         (true, false) => {

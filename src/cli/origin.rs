@@ -100,7 +100,9 @@ mod tests {
     #[tokio::test]
     async fn without_git_the_variables_of_ci_systems_tell() {
         let dir = tempfile::tempdir().unwrap();
-        for (commit, person) in [("GITHUB_SHA", "GITHUB_ACTOR"), ("CI_COMMIT_SHA", "GITLAB_USER_LOGIN")] {
+        for (commit, person) in
+            [("GITHUB_SHA", "GITHUB_ACTOR"), ("CI_COMMIT_SHA", "GITLAB_USER_LOGIN")]
+        {
             let variable = |name: &str| match name {
                 _ if name == commit => Some(SHA.to_owned()),
                 _ if name == person => Some("octocat".to_owned()),

@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What is said of a call that was not sent.
-pub(in crate::aws) const CLOSED: &str = "not sent: the lease of the environment cannot be trusted now";
+pub(in crate::aws) const CLOSED: &str =
+    "not sent: the lease of the environment cannot be trusted now";
 
 /// How the names of operations begin that create something.
 const CREATES: [&str; 7] =

@@ -124,7 +124,8 @@ mod tests {
         let same = json!([rule("Another text", "sg-00000002")]);
         let added = json!([rule("Another text", "sg-00000002"), two]);
         for (before, after) in [(json!([one]), same), (json!([one]), added)] {
-            let kept = change("ec2.security_group_rules", spec.clone(), "rules", before, Some(after));
+            let kept =
+                change("ec2.security_group_rules", spec.clone(), "rules", before, Some(after));
             assert!(!Stakes::of(&kept).expect("it is live").removes);
         }
     }

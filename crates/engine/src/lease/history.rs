@@ -69,9 +69,9 @@ pub struct TookFrom {
 
 impl RunRecord {
     /// The result of a run that has not ended yet.
-    pub const RUNNING: &str = "running";
+    pub const RUNNING: &'static str = "running";
     /// The result of a run that was killed or lost, for readers.
-    pub const NO_END: &str = "no_end";
+    pub const NO_END: &'static str = "no_end";
 
     /// Whether no end of it is recorded.
     pub fn has_no_end(&self) -> bool {

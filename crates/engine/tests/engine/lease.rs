@@ -17,7 +17,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::fake::{FakeCloud, Faults};
 use crate::support::{
-    Seed, block_on, blueprint, check_settled, converge, plan_now, put, random_blueprint, scope, seeds_or,
+    Seed, block_on, blueprint, check_settled, converge, plan_now, put, random_blueprint, scope,
+    seeds_or,
 };
 
 /// What the store does with the next call.
