@@ -19,8 +19,8 @@ use tokio::time::sleep;
 use super::clients::Meter;
 use super::error::is_throttling;
 use answer::answer;
-pub(super) use gate::CLOSED;
-pub use gate::Gate;
+pub(super) use gate::{CLOSED, Gate};
+
 use lane::Lane;
 pub(super) use reads::is_read;
 use reads::{FIRST_PAUSE, READS, is_lost};
