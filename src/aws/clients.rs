@@ -24,7 +24,7 @@ use super::error::{op, other_account};
 use super::kinds::{apigateway, cloudwatch, route53};
 use super::network;
 use super::pace::retries::OnlyThrottling;
-use super::pace::{Operation, Pace};
+use super::pace::{Gate, Operation, Pace};
 use super::pricing;
 use super::reading::Reading;
 use super::together::Together;
@@ -63,6 +63,8 @@ pub struct Aws {
     pub caller: String,
     /// How many calls were made.
     pub meter: Meter,
+    /// Whether a run may create something now.
+    pub gate: Gate,
     /// The packages of functions; the caller sets them after connecting.
     pub packages: Packages,
     /// The ids of hosted zones by name, where the account has several of one name; as the packages.
@@ -136,6 +138,7 @@ macro_rules! client {
 /// What lies between the clients of all services and the transport.
 struct Wires {
     meter: Meter,
+    gate: Gate,
     reading: Option<Reading>,
 }
 
@@ -145,7 +148,7 @@ impl Wires {
         alone: &'static [&'static str],
         transport: SharedHttpClient,
     ) -> SharedHttpClient {
-        let paced = Pace::new(alone, self.meter.clone()).client(transport);
+        let paced = Pace::new(alone, self.meter.clone(), self.gate.clone()).client(transport);
         match &self.reading {
             Some(reading) => reading.client(paced),
             None => paced,
@@ -223,7 +226,11 @@ impl Aws {
                            AWS_REGION";
             OpError::new("connect", ErrorClass::Invalid, "NoRegion", message)
         })?;
-        let wires = Wires { meter: Meter::default(), reading: connection.reading.clone() };
+        let wires = Wires {
+            meter: Meter::default(),
+            gate: Gate::default(),
+            reading: connection.reading.clone(),
+        };
         let scope = Scope {
             project: project.to_owned(),
             env: env.to_owned(),
@@ -276,6 +283,7 @@ impl Aws {
             sts: client!(aws_sdk_sts, &config, wires),
             s3: client!(aws_sdk_s3, &config, wires, force_path_style(is_elsewhere)),
             meter: wires.meter,
+            gate: wires.gate,
         })
     }
 }

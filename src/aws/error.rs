@@ -12,6 +12,7 @@ use aws_types::request_id::RequestId;
 
 use super::clients::Aws;
 use super::network;
+use super::pace::CLOSED;
 use codes::{SIGNING, THROTTLED, classify};
 use payctl_engine::model::error::{ErrorClass, OpError};
 
@@ -132,6 +133,8 @@ fn unsent(
         } else {
             (ErrorClass::Credentials, "NoCredentials")
         }
+    } else if chain.contains(CLOSED) {
+        (ErrorClass::Busy, "NoLease")
     } else if is_about_names(&chain) {
         (ErrorClass::Service, NO_HOST)
     } else {

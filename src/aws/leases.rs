@@ -5,13 +5,17 @@
 //! an expired item up to some days late, so a reader leaves expired items out itself.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType, TableStatus, Tag, TimeToLiveSpecification,
 };
 use futures::future::BoxFuture;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::clients::{Aws, retry_read, soon};
 use super::error::{is_other_version, op};
@@ -32,6 +36,8 @@ const LEASE: &str = "lease";
 const RUN: &str = "run#";
 /// The attribute by which DynamoDB deletes runs and the names of what was destroyed.
 pub(super) const EXPIRES: &str = "expires";
+/// The attribute of a lease with the time of its last write, for people: nothing that excludes compares it.
+const HEARD: &str = "heard";
 /// How long a run is kept.
 const KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 /// What an apply, a destroy and a shift need to hold a lease and to keep a record of the run.
@@ -47,13 +53,17 @@ pub const PERMITS: &[Permit] = &[Permit::change(
 )];
 
 /// What reading the records of runs needs.
-pub const LOOKS: &[Permit] =
-    &[Permit::look(&["dynamodb:Query"], &["dynamodb:{here}:table/payctl-leases"])];
+pub const LOOKS: &[Permit] = &[Permit::look(
+    &["dynamodb:GetItem", "dynamodb:Query"],
+    &["dynamodb:{here}:table/payctl-leases"],
+)];
 
 /// The lease and the runs of one environment.
 pub struct Leases<'a> {
     aws: &'a Aws,
     key: String,
+    /// The holder that the last look saw, and when it was heard of.
+    heard: Mutex<Option<(String, String)>>,
 }
 
 type Item = HashMap<String, AttributeValue>;
@@ -81,7 +91,9 @@ fn record_of(item: &Item) -> Option<Record> {
         Some(run) => Some(Holder {
             run,
             who: as_text(item, "who")?,
+            person: as_text(item, "person"),
             task: as_text(item, "task")?,
+            commit: as_text(item, "commit"),
             since: as_text(item, "since")?,
         }),
     };
@@ -96,7 +108,8 @@ fn record_of(item: &Item) -> Option<Record> {
 impl<'a> Leases<'a> {
     /// The lease and the runs of the environment of these clients.
     pub fn new(aws: &'a Aws) -> Self {
-        Self { aws, key: format!("{}/{}", aws.scope.project, aws.scope.env) }
+        let key = format!("{}/{}", aws.scope.project, aws.scope.env);
+        Self { aws, key, heard: Mutex::default() }
     }
 
     fn item(&self, entry: &str) -> Item {
@@ -149,10 +162,23 @@ impl<'a> Leases<'a> {
         }
     }
 
-    async fn get(&self) -> Result<Option<Record>, OpError> {
+    /// The item of the lease.
+    async fn lease(&self) -> Result<Option<Item>, OpError> {
         let call = self.aws.dynamodb.get_item().table_name(TABLE);
         let call = call.set_key(Some(self.item(LEASE))).consistent_read(true);
-        let Some(item) = call.send().await.map_err(op("GetItem"))?.item else { return Ok(None) };
+        Ok(call.send().await.map_err(op("GetItem"))?.item)
+    }
+
+    /// When a run was heard of last that had the lease at the last look.
+    pub fn heard(&self, run: &str) -> Option<String> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.as_ref().filter(|(holder, _)| holder == run).map(|(_, at)| at.clone())
+    }
+
+    async fn get(&self) -> Result<Option<Record>, OpError> {
+        let Some(item) = self.lease().await? else { return Ok(None) };
+        let seen = as_text(&item, "run").zip(as_text(&item, HEARD));
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         record_of(&item).map(Some).ok_or_else(|| {
             let message = format!("payctl did not write the item {} of {TABLE}", self.key);
             OpError::new("GetItem", ErrorClass::Invalid, "ForeignItem", message)
@@ -176,9 +202,19 @@ impl<'a> Leases<'a> {
         let lasts = u64::try_from(record.lasts.as_millis()).unwrap_or(u64::MAX);
         let numbers = [("token", record.token), ("beat", record.beat), ("lasts_ms", lasts)];
         item.extend(numbers.map(|(name, value)| (name.to_owned(), number(value))));
-        if let Some(Holder { run, who, task, since }) = &record.holder {
-            let texts = [("run", run), ("who", who), ("task", task), ("since", since)];
-            item.extend(texts.map(|(name, value)| (name.to_owned(), text(value))));
+        if let Some(Holder { run, who, person, task, commit, since }) = &record.holder {
+            let heard = stamp(OffsetDateTime::now_utc());
+            let texts = [
+                ("run", Some(run)),
+                ("who", Some(who)),
+                ("person", person.as_ref()),
+                ("task", Some(task)),
+                ("commit", commit.as_ref()),
+                ("since", Some(since)),
+                (HEARD, Some(&heard)),
+            ];
+            let known = texts.into_iter().filter_map(|(name, value)| Some((name, value?)));
+            item.extend(known.map(|(name, value)| (name.to_owned(), text(value))));
         }
         let call = self.aws.dynamodb.put_item().table_name(TABLE).set_item(Some(item));
         // Both are reserved words.
@@ -200,28 +236,56 @@ impl<'a> Leases<'a> {
         }
     }
 
-    /// Keeps a record of a run.
-    pub async fn keep(&self, run: &RunRecord, now: SystemTime) -> Result<(), OpError> {
-        let run = run.clone().shortened();
-        let body = serde_json::to_string(&run).map_err(|error| {
-            OpError::new("PutItem", ErrorClass::Bug, "Unwritable", error.to_string())
-        })?;
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-        // Of two runs that began in the same second, the one that ended later comes later.
-        let entry = format!("{RUN}{}#{:015}#{}", run.began, since.as_millis(), run.run);
-        let mut item = self.item(&entry);
-        let expires = since + KEPT;
-        item.insert(EXPIRES.to_owned(), number(expires.as_secs()));
-        item.insert("body".to_owned(), text(body));
-        let call = self.aws.dynamodb.put_item().table_name(TABLE).set_item(Some(item));
-        // A run that has ended does not wait long for its record.
+    /// Keeps a record of a run that has begun, unless that of its end is there already: a call whose reply is
+    /// lost may come late.
+    pub async fn begin(&self, run: &RunRecord, since: SystemTime) -> Result<(), OpError> {
+        let call = self.record(run, since)?.condition_expression("attribute_not_exists(#entry)");
+        match self.put_soon(call.expression_attribute_names("#entry", ENTRY)).await {
+            Err(error) if is_other_version(&error) => Ok(()),
+            kept => kept,
+        }
+    }
+
+    /// Keeps a record of a run that has ended, in place of the one from when it began, at `since`.
+    pub async fn keep(&self, run: &RunRecord, since: SystemTime) -> Result<(), OpError> {
+        self.put_soon(self.record(run, since)?).await
+    }
+
+    /// Writes an item. A run does not wait long for its record.
+    async fn put_soon(&self, call: PutItemFluentBuilder) -> Result<(), OpError> {
         let kept = soon(async { Box::pin(call.send()).await.map_err(op("PutItem")) }).await;
         let no_answer = || OpError::new("PutItem", ErrorClass::Service, "NoAnswer", "no answer");
         kept.ok_or_else(no_answer)?.map(drop)
     }
 
-    /// The latest runs, the last one first. Without the table there are none.
+    /// The call that writes the record of a run.
+    fn record(&self, run: &RunRecord, since: SystemTime) -> Result<PutItemFluentBuilder, OpError> {
+        let run = run.clone().shortened();
+        let body = serde_json::to_string(&run).map_err(|error| {
+            OpError::new("PutItem", ErrorClass::Bug, "Unwritable", error.to_string())
+        })?;
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+        // Of two runs that began in the same second, the one that had the lease later comes later.
+        let entry = format!("{RUN}{}#{:015}#{}", run.began, since.as_millis(), run.run);
+        let mut item = self.item(&entry);
+        let expires = since + KEPT;
+        item.insert(EXPIRES.to_owned(), number(expires.as_secs()));
+        item.insert("body".to_owned(), text(body));
+        Ok(self.aws.dynamodb.put_item().table_name(TABLE).set_item(Some(item)))
+    }
+
+    /// The latest runs, the last one first, and what became of those without an end. Without the table there
+    /// are none.
     pub async fn runs(&self, limit: usize, now: SystemTime) -> Result<Vec<RunRecord>, OpError> {
+        let mut runs = self.recorded(limit, now).await?;
+        if runs.iter().any(RunRecord::has_no_end) {
+            let lease = retry_read(|| self.lease()).await?;
+            find_ends(&mut runs, lease.as_ref(), now);
+        }
+        Ok(runs)
+    }
+
+    async fn recorded(&self, limit: usize, now: SystemTime) -> Result<Vec<RunRecord>, OpError> {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut runs = Vec::new();
         let mut start = None;
@@ -257,6 +321,34 @@ impl<'a> Leases<'a> {
             }
         }
     }
+}
+
+/// What became of the runs without an end: one is running whose lease was renewed a moment ago. This compares the
+/// clocks of two machines, and only what is shown depends on it.
+fn find_ends(runs: &mut [RunRecord], lease: Option<&Item>, now: SystemTime) {
+    let taken: Vec<_> = runs.iter().filter_map(|run| run.took_from.clone()).collect();
+    // Without a lease nobody hears of it.
+    for run in runs.iter_mut().filter(|run| run.has_no_end() && run.token.is_some()) {
+        let own = lease.filter(|item| as_text(item, "run").as_ref() == Some(&run.run));
+        let taken = taken.iter().find(|taken| taken.run == run.run);
+        run.heard = match own {
+            Some(item) => as_text(item, HEARD),
+            None => taken.and_then(|taken| taken.heard.clone()),
+        };
+        let lasts = own.and_then(|item| as_number(item, "lasts_ms")).unwrap_or_default();
+        let is_live = run.heard.as_deref().is_some_and(|heard| {
+            let heard = OffsetDateTime::parse(heard, &Rfc3339).ok();
+            heard.is_some_and(|heard| SystemTime::from(heard) + Duration::from_millis(lasts) > now)
+        });
+        if !is_live {
+            run.result = RunRecord::NO_END.to_owned();
+        }
+    }
+}
+
+/// A time as it is kept: RFC 3339, without parts of a second.
+pub fn stamp(time: OffsetDateTime) -> String {
+    time.truncate_to_second().format(&Rfc3339).unwrap_or_default()
 }
 
 impl LeaseStore for Leases<'_> {

@@ -1,24 +1,26 @@
 //! Runs a command under the environment's lease, and keeps a record of what it did.
 
 use std::cell::{Cell, RefCell};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures::future::join;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::time::sleep;
 
 use super::error::{CliError, ErrorKind};
+use super::lost::Loss;
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, ended_by_signals};
-use crate::aws::leases::Leases;
+use super::{Context, Stage, ended_by_signals, origin, variable};
+use crate::aws::leases::{Leases, stamp};
 use crate::ui::json;
+use crate::ui::style::count;
 use payctl_engine::apply::Report;
 use payctl_engine::event::Verb;
-use payctl_engine::lease::{Event, Holder, Lease, RunRecord, SANDBOX_TERMS, TERMS, Unheld};
+use payctl_engine::lease::{
+    Event, Holder, Lease, RunRecord, SANDBOX_TERMS, TERMS, TookFrom, Unheld,
+};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::OpError;
 use payctl_engine::stop::{Stop, Stopper, stop_pair};
@@ -62,6 +64,8 @@ pub(super) struct Hold<'a> {
     /// Whether somebody stopped the run at once, and does not wait for its record.
     pub(super) is_cut_short: Cell<bool>,
     report: RefCell<Option<Did>>,
+    /// How the lease was lost.
+    lost: Arc<Mutex<Option<Loss>>>,
     /// Why the run goes over the budget, for its record.
     pub(super) over_budget: RefCell<Option<String>>,
 }
@@ -82,21 +86,23 @@ impl Hold<'_> {
         let (stopper, stop) = stop_pair();
         let is_cut_short = Cell::new(false);
         let (report, over_budget) = (RefCell::default(), RefCell::default());
-        Self { lease: None, stopper, stop, is_cut_short, report, over_budget }
+        let lost = Arc::default();
+        Self { lease: None, stopper, stop, is_cut_short, report, lost, over_budget }
     }
 
     /// Refuses to begin once the lease is lost.
     pub(super) fn check(&self) -> Result<(), CliError> {
-        if self.stop.is_requested() {
-            let title = "another run has taken the lease; nothing was changed";
-            return Err(CliError::new(ErrorKind::User, title).hinted("run the command again"));
-        }
-        Ok(())
+        // `under` says why.
+        if self.is_lost() { Err(CliError::said(ErrorKind::Partial)) } else { Ok(()) }
     }
 
-    /// Whether the run was stopped since it could not trust its lease any more.
+    /// Whether the run was stopped since it lost its lease.
     pub(super) fn is_lost(&self) -> bool {
-        self.stop.is_requested() && self.lease.is_some_and(|lease| !lease.is_live())
+        self.loss().is_some()
+    }
+
+    fn loss(&self) -> Option<Loss> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Remembers how a run ended of which all steps are done.
@@ -130,25 +136,33 @@ pub(super) async fn under(
     task: &str,
     work: impl AsyncFnOnce(&Hold<'_>) -> Result<u8, CliError>,
 ) -> Result<u8, CliError> {
-    let aws = session.provider.aws();
-    let leases = Leases::new(aws);
-    let began = tokio::time::Instant::now();
-    let since = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339);
-    let since = since.map_err(|error| CliError::new(ErrorKind::Bug, error.to_string()))?;
-    let me = Holder { run: run_id()?, who: aws.caller.clone(), task: task.to_owned(), since };
+    let leases = Leases::new(session.provider.aws());
+    let me = holder(cx, session, task).await?;
     let terms = if cx.global.sandbox { SANDBOX_TERMS } else { TERMS };
     let lease = Lease::new(&leases, me.clone(), terms, args.steal_lock);
-    let screen = cx.screen;
-    let listener = move |event: Event| screen.note(&said(&event));
+    let (screen, scope) = (cx.screen, &session.blueprint.scope);
+    let gate = &session.provider.aws().gate;
     let mut hold = Hold::none();
+    let lost = hold.lost.clone();
+    let listener = |event: Event| match Loss::of(&event, OffsetDateTime::now_utc()) {
+        // The end of the run says it.
+        Some(loss) => *lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(loss),
+        None => screen.note(&said(&event, &|run| leases.heard(run))),
+    };
     cx.is_leased.set(true);
-    let mut is_usable = true;
+    let diary = Diary::new(cx, &leases, me, task != "shift");
     let working = async {
-        if !args.no_lock {
+        if args.no_lock {
+            diary.begin(None).await;
+        } else {
             match lease.acquire(args.lock_timeout, &hold.stop, &listener).await {
-                Ok(()) => hold.lease = Some(&lease),
+                Ok(()) => {
+                    hold.lease = Some(&lease);
+                    let watch = lease.watch();
+                    gate.set(Some(Box::new(move || watch.is_live())));
+                    diary.begin(Some(&lease)).await;
+                }
                 Err(Unheld::Unusable(error)) if !error.ends_everything() => {
-                    is_usable = false;
                     screen.note(&without(&error));
                 }
                 Err(unheld) => return Err(held(session, unheld)),
@@ -167,40 +181,128 @@ pub(super) async fn under(
         }
     };
     let ended = Box::pin(ended_by_signals(cx, working, || true)).await;
-    let recording = async {
-        let Some(did) = hold.report.borrow_mut().take().filter(|_| is_usable && task != "shift")
-        else {
-            return;
-        };
-        let record = RunRecord {
-            began: me.since.clone(),
-            run: me.run.clone(),
-            who: me.who.clone(),
-            task: me.task.clone(),
-            commit: commit(&cx.global.config_dir),
-            token: lease.token(),
-            result: did.result.to_owned(),
-            changed: did.changed,
-            failed: did.failed,
-            over_budget: hold.over_budget.borrow().clone(),
-            stole_from: lease.took_from().filter(|(_, stole)| *stole).map(|(from, _)| from.run),
-            unnamed: 0,
-            seconds: began.elapsed().as_secs(),
-        };
-        if let Err(error) = leases.keep(&record, SystemTime::now()).await {
-            screen.note(&format!("warning: payctl could not keep a record of this run: {error}\n"));
+    gate.set(None);
+    let ended = match (hold.loss(), ended) {
+        (Some(loss), Err(CliError { kind, source: None }))
+            if matches!(kind, ErrorKind::Partial | ErrorKind::Interrupted) =>
+        {
+            let done = match (&*hold.report.borrow(), cx.stage.get()) {
+                (Some(did), _) => {
+                    format!("{}; the list is above", count(did.changed.len(), "step"))
+                }
+                (None, Stage::Looking) => "nothing".to_owned(),
+                (None, Stage::Changing | Stage::Changed) => "see above".to_owned(),
+            };
+            Err(loss.error(scope, &done))
         }
+        (Some(loss), ended) => {
+            screen.note(&loss.note(scope));
+            ended
+        }
+        (None, ended) => ended,
     };
     let patience = if hold.is_cut_short.get() { HURRY } else { Duration::MAX };
     let mut signals = Signals::take()?;
     tokio::select! {
-        // The record first takes the token of the lease that is given back.
-        _ = join(recording, lease.release()) => {}
+        _ = join(diary.end(&hold), lease.release()) => {}
         () = sleep(patience) => {}
         () = signals.next() => cx.is_stopped.set(true),
     }
     cx.is_leased.set(false);
     ended
+}
+
+/// This run, as it says who it is.
+async fn holder(cx: &Context, session: &Session, task: &str) -> Result<Holder, CliError> {
+    let origin = origin::find(&cx.global.config_dir, variable).await;
+    Ok(Holder {
+        run: run_id()?,
+        who: session.provider.aws().caller.clone(),
+        person: origin.person,
+        task: task.to_owned(),
+        commit: origin.commit,
+        since: stamp(OffsetDateTime::now_utc()),
+    })
+}
+
+/// Keeps the record of one run: a first one when it has its lease, and the whole one at its end.
+struct Diary<'a> {
+    cx: &'a Context,
+    leases: &'a Leases<'a>,
+    me: Holder,
+    /// Whether runs of this sort have a record.
+    is_kept: bool,
+    began: tokio::time::Instant,
+    /// The record from when it began, and when that was; none if nothing is recorded.
+    first: RefCell<Option<(RunRecord, SystemTime)>>,
+}
+
+impl<'a> Diary<'a> {
+    fn new(cx: &'a Context, leases: &'a Leases<'a>, me: Holder, is_kept: bool) -> Self {
+        let began = tokio::time::Instant::now();
+        Self { cx, leases, me, is_kept, began, first: RefCell::default() }
+    }
+
+    /// Records that the run is at work.
+    async fn begin(&self, lease: Option<&Lease<'_>>) {
+        if !self.is_kept {
+            return;
+        }
+        let took_from = lease.and_then(Lease::took_from).map(|(from, stolen)| TookFrom {
+            heard: self.leases.heard(&from.run),
+            run: from.run,
+            who: from.who,
+            task: from.task,
+            since: from.since,
+            stolen,
+        });
+        let record = RunRecord {
+            began: self.me.since.clone(),
+            run: self.me.run.clone(),
+            who: self.me.who.clone(),
+            person: self.me.person.clone(),
+            task: self.me.task.clone(),
+            commit: self.me.commit.clone(),
+            token: lease.and_then(Lease::token),
+            result: RunRecord::RUNNING.to_owned(),
+            changed: Vec::new(),
+            failed: Vec::new(),
+            took_from,
+            heard: None,
+            over_budget: None,
+            unnamed: 0,
+            seconds: 0,
+        };
+        let now = SystemTime::now();
+        *self.first.borrow_mut() = Some((record.clone(), now));
+        self.warn(self.leases.begin(&record, now).await);
+    }
+
+    /// Records how the run ended.
+    async fn end(&self, hold: &Hold<'_>) {
+        let Some((first, since)) = self.first.take() else { return };
+        let Did { result, changed, failed } = hold.report.take().unwrap_or(Did {
+            result: "no_change",
+            changed: Vec::new(),
+            failed: Vec::new(),
+        });
+        let record = RunRecord {
+            result: result.to_owned(),
+            changed,
+            failed,
+            over_budget: hold.over_budget.take(),
+            seconds: self.began.elapsed().as_secs(),
+            ..first
+        };
+        self.warn(self.leases.keep(&record, since).await);
+    }
+
+    fn warn(&self, kept: Result<(), OpError>) {
+        if let Err(error) = kept {
+            let text = format!("warning: payctl could not keep a record of this run: {error}\n");
+            self.cx.screen.note(&text);
+        }
+    }
 }
 
 /// The error of a run that does not get the lease.
@@ -231,13 +333,16 @@ fn without(error: &OpError) -> String {
     )
 }
 
-fn said(event: &Event) -> String {
+/// What is said of an event. `heard` tells when a run was heard of last.
+fn said(event: &Event, heard: &dyn Fn(&str) -> Option<String>) -> String {
     match event {
         Event::Waiting(holder) => {
             format!("Waiting for the lease of the environment, which another run has: {holder}\n")
         }
         Event::Taken { from, stolen: false } => {
-            format!("Took the lease of a run that was not heard of any more: {from}\n")
+            let heard = heard(&from.run);
+            let heard = heard.map_or_else(String::new, |at| format!(", last heartbeat at {at}"));
+            format!("Took over a lease that had expired, of {from}{heard}\n")
         }
         Event::Taken { from, stolen: true } => format!(
             "Stole the lease of {from}\nWaiting until that run cannot trust its lease any more.\n"
@@ -246,13 +351,8 @@ fn said(event: &Event) -> String {
             "warning: the lease could not be renewed in time: no step begins until it is\n".into()
         }
         Event::Renewed => "The lease is renewed: steps begin again.\n".into(),
-        Event::Lost(Some(by)) => {
-            format!("warning: another run has taken the lease, so this one stops: {by}\n")
-        }
-        Event::Lost(None) => "warning: the lease is gone, so this run stops\n".into(),
-        Event::GaveUp => {
-            "warning: the lease could not be renewed for 5 minutes, so this run stops\n".into()
-        }
+        // The end of the run says it.
+        Event::Lost(_) | Event::GaveUp => String::new(),
     }
 }
 
@@ -263,14 +363,4 @@ pub(super) fn run_id() -> Result<String, CliError> {
         CliError::new(ErrorKind::User, "cannot get random numbers from the system").because(error)
     })?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The commit of the config, if git knows one.
-fn commit(dir: &Path) -> Option<String> {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(dir).args(["rev-parse", "--verify", "HEAD"]);
-    let ended = git.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let commit = String::from_utf8(ended.stdout).ok()?.trim().to_owned();
-    (ended.status.success() && commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .then_some(commit)
 }

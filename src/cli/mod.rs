@@ -43,6 +43,8 @@ mod history;
 mod learned;
 mod lease;
 mod lenders;
+mod lost;
+mod origin;
 mod outputs;
 mod plan;
 mod policy;

@@ -280,6 +280,11 @@ fn pull_requests_of_many_accounts_converge_under_the_rates_of_aws() {
                 worst.join(", ")
             );
         }
+        // AWS takes one change of the account's setting in 20 seconds, which a job meets with ever longer pauses
+        // (0.1 s, then 1.6 times the last one, at most 10 s) until the first job has set it.
+        let met =
+            took[1].tally.refused.get("apigateway.UpdateAccount").copied().unwrap_or_default();
+        assert!(met <= 12 * accounts * each.min(RUNNERS), "UpdateAccount was refused {met} times");
         // AWS deletes one API in 30 seconds: the runs waited for that, and nothing failed.
         let gc = took.last().expect("the last part");
         assert!(gc.time >= Duration::from_secs(30 * (each as u64 - 1)), "{:?}", gc.time);

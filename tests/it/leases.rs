@@ -28,7 +28,9 @@ pub(crate) fn holder(run: &str) -> Holder {
     Holder {
         run: run.into(),
         who: "arn:aws:iam::000000000000:user/ci".into(),
+        person: None,
         task: "apply".into(),
+        commit: Some("0123456789abcdef with changes".into()),
         since: "2026-03-01T10:00:00Z".into(),
     }
 }
@@ -38,13 +40,15 @@ pub(crate) fn run_record(run: &str) -> RunRecord {
         began: "2026-03-01T10:00:00Z".into(),
         run: run.into(),
         who: "arn:aws:iam::000000000000:user/ci".into(),
+        person: None,
         task: "apply".into(),
         commit: None,
         token: Some(1),
         result: "complete".into(),
         changed: vec!["create sqs.queue/jobs".into()],
         failed: Vec::new(),
-        stole_from: None,
+        took_from: None,
+        heard: None,
         over_budget: None,
         unnamed: 0,
         seconds: 3,
@@ -133,6 +137,36 @@ fn of_two_runs_of_the_same_second_the_one_that_ended_later_comes_first() {
 }
 
 #[test]
+fn a_run_without_an_end_runs_as_long_as_its_lease() {
+    block_on(async {
+        let provider = sample_provider(&sandboxed(&Sandbox::in_memory())).await;
+        let store = Leases::new(provider.aws());
+        make_table(&store).await;
+        let now = SystemTime::now();
+        let (ended, begun) =
+            (run_record("a"), RunRecord { result: RunRecord::RUNNING.into(), ..run_record("a") });
+        let result = async |at| {
+            let runs = store.runs(10, at).await.expect("runs");
+            assert_eq!(runs.len(), 1, "{runs:?}");
+            (runs[0].result.clone(), runs[0].heard.is_some())
+        };
+        store.write(&record(1, 0, Some("a")), None).await.expect("a write");
+        store.begin(&begun, now).await.expect("a record");
+        assert_eq!(result(now).await, ("running".into(), true));
+        // Its lease lasts 61.5 seconds.
+        let later = now + Duration::from_secs(63);
+        assert_eq!(result(later).await, ("no_end".into(), true));
+        // It was released, or another run has it.
+        let free = record(1, 1, None);
+        store.write(&free, Some(record(1, 0, None).version())).await.expect("a write");
+        assert_eq!(result(now).await, ("no_end".into(), false));
+        store.keep(&ended, now).await.expect("a record");
+        store.begin(&begun, now).await.expect("the late copy of a lost call changes nothing");
+        assert_eq!(result(now).await, ("complete".into(), false));
+    });
+}
+
+#[test]
 fn a_store_that_denies_says_so() {
     block_on(async {
         let sandbox = Sandbox::in_memory();
@@ -202,14 +236,27 @@ fn a_second_run_waits_for_the_first() {
 #[test]
 fn the_lease_of_a_killed_run_expires() {
     let folder = shop();
-    let mut first = folder.start_slowly(APPLY, Duration::from_millis(100));
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(1500));
     assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
+    let history = format!("{HISTORY} --json");
+    let kept = runs(&folder.expect(0, &history));
+    assert_eq!((kept.len(), &kept[0]["result"]), (1, &json!("running")), "{kept:?}");
     first.signal("KILL");
     first.end();
     let began = Instant::now();
     let second = folder.expect(0, APPLY);
-    assert!(second.err.contains("was not heard of any more"), "{}", second.err);
-    assert!(began.elapsed() > Duration::from_secs(5), "{:?}", began.elapsed());
+    let taken = "Took over a lease that had expired, of apply of arn:aws:";
+    assert!(second.err.contains(taken), "{}", second.err);
+    assert!(began.elapsed() > Duration::from_secs(4), "{:?}", began.elapsed());
+    let kept = runs(&folder.expect(0, &history));
+    let results: Vec<_> = kept.iter().map(|run| run["result"].as_str().expect("a word")).collect();
+    assert_eq!(results, ["complete", "no_end"]);
+    let from = &kept[0]["took_from"];
+    assert_eq!((&from["run"], &from["stolen"]), (&kept[1]["run"], &json!(false)));
+    assert!(kept[1]["heard"].is_string() && kept[1]["heard"] == from["heard"], "{kept:?}");
+    let text = folder.expect(0, HISTORY).out;
+    assert!(text.contains("did not end (killed or lost), last heartbeat at 20"), "{text}");
+    assert!(text.contains("took over a lease that had expired, of apply of arn:aws:"), "{text}");
 }
 
 #[test]
@@ -226,16 +273,30 @@ fn a_stopped_run_gives_its_lease_back() {
 #[test]
 fn a_stolen_lease_stops_its_holder() {
     let folder = shop();
-    folder.write("config/dev.toml", &format!("{CONFIG}\n[queues.late]\nfifo = true\n"));
+    // Two steps, one after the other.
+    folder.write("config/dev.toml", &format!("{CONFIG}dead_letter = true\n"));
     // Each call takes so long that the run outlives the theft.
     let mut first = folder.start_slowly(APPLY, Duration::from_millis(1500));
     assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
     let second = folder.expect(0, &format!("{APPLY} --steal-lock"));
     assert!(second.err.contains("Stole the lease of apply"), "{}", second.err);
-    let (_, _, said) = first.end();
-    assert!(said.contains("another run has taken the lease"), "{said}");
+    let (_, code, said) = first.end();
+    assert_eq!(code, Some(3), "{said}");
+    assert_eq!((said.matches("error:").count(), said.matches("warning").count()), (1, 0), "{said}");
+    let error = said.split_once("error: ").expect("an error").1;
+    let lines: Vec<&str> = error.lines().collect();
+    let [title, who, done, next] = lines[..] else { panic!("{said}") };
+    let scope = "shop dev (account 000000000000, eu-west-1)";
+    assert_eq!(title, format!("another run took the lease of {scope}, so this one stopped"));
+    assert!(who.starts_with("  what:  apply of arn:aws:") && who.contains(" since 20"), "{who}");
+    assert!(who.contains("; this run noticed it at 20"), "{who}");
+    assert!(done.trim_start().starts_with("done so far: "), "{done}");
+    let same = "  hint:  run the same command again: it waits for the other run, and then does what is left";
+    assert_eq!(next, same);
     let kept = runs(&folder.expect(0, &format!("{HISTORY} --json")));
-    assert!(kept.iter().any(|run| run["stole_from"].is_string()), "{kept:?}");
+    let stealer = kept.iter().find(|run| run["took_from"]["stolen"] == true);
+    let victim = kept.iter().find(|run| run["result"] == "interrupted").expect("the first run");
+    assert_eq!(stealer.expect("the second run")["took_from"]["run"], victim["run"]);
 }
 
 #[test]

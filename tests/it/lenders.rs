@@ -148,6 +148,40 @@ fn a_reader_of_a_lent_database_may_go_while_another_instance_stays() {
 }
 
 #[test]
+fn what_a_borrower_uses_is_not_taken_away_in_place() {
+    let folder = borrowing::lending();
+    for env in ["dev", "pr-7"] {
+        folder.expect(0, &format!("apply --env {env} --sandbox --auto-approve"));
+    }
+    let rule = "egress = [{ port = 5432, to = \"vpc\" }]\n";
+    let two = "egress = [{ port = 5432, to = \"vpc\" }, { port = 443, to = \"vpc\" }]\n";
+    // Something more hurts nobody, and the plan says who uses it.
+    folder.edit("config/dev.toml", rule, two);
+    let planned = folder.expect(0, "plan --env dev --sandbox");
+    assert!(planned.out.contains("other environments use this: pr-7"), "{}", planned.out);
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+    // The functions of the borrower are in this group.
+    folder.edit("config/dev.toml", two, rule);
+    let used = "it takes away what other environments use: pr-7 (lambda.function/check)";
+    let planned = folder.expect(1, "plan --env dev --sandbox");
+    assert!(planned.out.contains(used), "{}", planned.out);
+    let refused = folder.expect(1, "apply --env dev --sandbox --auto-approve");
+    assert!(refused.err.contains(used), "{}", refused.err);
+    // Nobody can tell whether the borrower is behind this rule.
+    folder.edit("config/dev.toml", rule, two);
+    folder.edit("config/dev.toml", "ingress = [{ port = 80, from = \"0.0.0.0/0\" }]\n", "");
+    let planned = folder.expect(0, "plan --env dev --sandbox");
+    let may = "other environments use dev and may need what this takes away: pr-7";
+    assert!(planned.out.contains(may), "{}", planned.out);
+    // The database does not admit the clients any more: the borrower is one.
+    folder.edit("config/dev.toml", "from = \"group:clients\"", "from = \"10.0.9.0/24\"");
+    let planned = folder.expect(1, "plan --env dev --sandbox");
+    assert!(planned.out.contains(used), "{}", planned.out);
+    folder.expect(0, "destroy --env pr-7 --sandbox --auto-approve");
+    folder.expect(0, "apply --env dev --sandbox --auto-approve");
+}
+
+#[test]
 fn every_kind_of_a_lent_part_is_one_unless_it_serves_only_its_environment() {
     let all: BTreeSet<&str> = KINDS.iter().map(|kind| kind.meta().kind).collect();
     let lent: BTreeSet<&str> = all.into_iter().filter(|kind| is_lendable(kind)).collect();

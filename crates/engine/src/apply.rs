@@ -115,7 +115,7 @@ pub struct Run<'a> {
     services: BTreeMap<&'static str, Semaphore>,
     outputs: Mutex<BTreeMap<Address, Outputs>>,
     stop: &'a Stop,
-    /// No step begins while this lease cannot be trusted.
+    /// No step begins, and none changes anything more, while this lease cannot be trusted.
     lease: Option<&'a Lease<'a>>,
     listener: Listener<'a>,
     began: Instant,
@@ -149,7 +149,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The same run under a lease: no step begins while the lease cannot be trusted.
+    /// The same run under a lease: no step begins, and none changes anything more, while the lease cannot be
+    /// trusted.
     #[must_use]
     pub fn under(mut self, lease: &'a Lease<'a>) -> Self {
         self.lease = Some(lease);
@@ -306,6 +307,7 @@ impl<'a> Run<'a> {
             all: &self.all,
             service: self.services.get(meta.service).ok_or_else(unknown)?,
             stop: self.stop,
+            lease: self.lease,
             listener,
             began,
         };

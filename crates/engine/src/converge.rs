@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use rivals::Refs;
 
 use super::event::{Listener, StepError};
+use super::lease::Lease;
 use super::provider::Provider;
 use super::stop::Stop;
 use crate::model::address::Address;
@@ -58,6 +59,8 @@ pub(crate) struct Step<'a> {
     pub service: &'a Semaphore,
     /// Says whether a stop was asked for.
     pub stop: &'a Stop,
+    /// Nothing is changed while this lease cannot be trusted.
+    pub lease: Option<&'a Lease<'a>>,
     /// Receives the events.
     pub listener: Listener<'a>,
     /// When the step began.

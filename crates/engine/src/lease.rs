@@ -17,9 +17,9 @@ mod record;
 use std::time::Duration;
 
 pub use decision::{Call, Candidate, Moment, Next, Reply, Terms};
-pub use history::RunRecord;
-pub use hold::{Event, Lease, LeaseStore, Listener, Unheld, Wrote};
-pub use record::{Holder, Record, Version};
+pub use history::{RunRecord, TookFrom};
+pub use hold::{Event, Lease, LeaseStore, Listener, Unheld, Watch, Wrote};
+pub use record::{Holder, Record, Version, short};
 
 /// The terms of payctl's leases. Two clocks may run at rates that differ by half: `lasts` is one and a
 /// half times `trust`.

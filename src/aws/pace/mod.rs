@@ -12,18 +12,22 @@ use aws_smithy_runtime_api::client::http::{
     SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use tokio::time::sleep;
 
 use super::clients::Meter;
 use super::error::is_throttling;
 use answer::answer;
+pub(super) use gate::{CLOSED, Gate};
+
 use lane::Lane;
 pub(super) use reads::is_read;
 use reads::{FIRST_PAUSE, READS, is_lost};
 use retries::{First, is_first};
 
 mod answer;
+mod gate;
 mod lane;
 pub(super) mod rates;
 mod reads;
@@ -35,13 +39,15 @@ pub(super) mod retries;
 pub(super) struct Pace {
     alone: &'static [&'static str],
     meter: Meter,
+    gate: Gate,
     lanes: Arc<[Lane]>,
 }
 
 impl Pace {
     /// The pace of a service in which these operations have rates of their own.
-    pub(super) fn new(alone: &'static [&'static str], meter: Meter) -> Self {
-        Self { alone, meter, lanes: (0..=alone.len()).map(|_| Lane::default()).collect() }
+    pub(super) fn new(alone: &'static [&'static str], meter: Meter, gate: Gate) -> Self {
+        let lanes = (0..=alone.len()).map(|_| Lane::default()).collect();
+        Self { alone, meter, gate, lanes }
     }
 
     fn lane(&self, operation: &str) -> &Lane {
@@ -95,6 +101,9 @@ impl HttpConnector for Paced<SharedHttpConnector> {
             loop {
                 let sent = lane.turn().await;
                 left -= 1;
+                if !pace.gate.admits(&operation) {
+                    return Err(ConnectorError::user(CLOSED.into()));
+                }
                 let again = (left > 0).then(|| request.try_clone()).flatten();
                 let mut reply = answer(&inner, request).await;
                 if let Ok(answer) = &mut reply {
@@ -124,7 +133,7 @@ mod tests {
 
     #[test]
     fn an_operation_with_its_own_rate_slows_only_itself() {
-        let pace = Pace::new(&["CreateThing", "DeleteThing"], Meter::default());
+        let pace = Pace::new(&["CreateThing", "DeleteThing"], Meter::default(), Gate::default());
         pace.lane("DeleteThing").learn(Instant::now(), true);
         assert!(!pace.lane("DeleteThing").distance().is_zero());
         for other in ["GetThings", "CreateThing", ""] {

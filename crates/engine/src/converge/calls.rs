@@ -7,6 +7,7 @@ use tokio::time::sleep;
 
 use super::{Outcome, Step};
 use crate::event::{Event, StepError};
+use crate::lease::Lease;
 use crate::model::address::Address;
 use crate::model::error::{ErrorClass, OpError};
 use crate::model::live::{Found, Live, Owner, Tags};
@@ -107,6 +108,38 @@ impl Step<'_> {
         let _one = self.service.acquire().await.expect(open);
         let _any = self.all.acquire().await.expect(open);
         if self.stop.is_requested() { Err(StepError::Interrupted) } else { Ok(operation.await) }
+    }
+
+    /// Makes one operation that changes something. Right before it, the lease is looked at: this process
+    /// may have slept, or waited for its turn, since the step began.
+    pub(super) async fn change<T>(
+        &self,
+        operation: impl Future<Output = Result<T, OpError>>,
+    ) -> Outcome<Result<T, OpError>> {
+        let mut operation = Some(operation);
+        loop {
+            let turn = async {
+                match operation.take_if(|_| self.lease.is_none_or(Lease::is_live)) {
+                    Some(operation) => operation.await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            match self.call(turn).await? {
+                Ok(Some(done)) => return Ok(Ok(done)),
+                Ok(None) => self.lease_is_live().await?,
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    /// Waits, without a place among the operations, until the lease can be trusted again.
+    async fn lease_is_live(&self) -> Outcome<()> {
+        let Some(lease) = self.lease else { return Ok(()) };
+        self.say("waiting for the lease".to_owned());
+        tokio::select! {
+            () = lease.live() => Ok(()),
+            () = self.stop.requested() => Err(StepError::Interrupted),
+        }
     }
 
     pub(super) async fn retry(&self, error: OpError, after: Duration) -> Outcome<()> {

@@ -72,7 +72,7 @@ impl Step<'_> {
             {
                 return Ok((found, Origin::Elsewhere));
             }
-            let made = match self.call(self.provider.create(target, &want.spec)).await? {
+            let made = match self.change(self.provider.create(target, &want.spec)).await? {
                 Ok(id) => self.accepted(target, want, id).await?,
                 Err(error) if error.class == ErrorClass::Exists => {
                     self.taken(target, want, error, &mut attempts).await?

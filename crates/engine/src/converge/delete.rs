@@ -32,7 +32,7 @@ impl Step<'_> {
                 if self.is_another(planned, &live) {
                     return Ok(());
                 }
-                match self.call(self.provider.delete(target, planned)).await? {
+                match self.change(self.provider.delete(target, planned)).await? {
                     Ok(()) if self.meta.gone_at_once && for_good => return Ok(()),
                     Ok(()) => {}
                     Err(error) if error.class == ErrorClass::NotFound => return Ok(()),

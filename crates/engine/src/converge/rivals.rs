@@ -121,7 +121,7 @@ impl Step<'_> {
     /// Deletes what this step made a moment ago. False if it is in use: then the other run has taken
     /// it, and takes its own back.
     async fn take_back(&self, target: &Target, made: &Live) -> Outcome<bool> {
-        match self.call(self.provider.delete(target, made)).await? {
+        match self.change(self.provider.delete(target, made)).await? {
             Ok(()) => Ok(true),
             Err(error) if error.class == ErrorClass::NotFound => Ok(true),
             Err(error) if error.passes() => Ok(false),

@@ -113,10 +113,10 @@ impl Step<'_> {
         let (set, unset) = tag_moves(changes);
         let mut result = Ok(());
         if !set.is_empty() || !unset.is_empty() {
-            result = self.call(self.provider.retag(target, live, &set, &unset)).await?;
+            result = self.change(self.provider.retag(target, live, &set, &unset)).await?;
         }
         if result.is_ok() && changes.iter().any(|change| !change.path.starts_with("tags.")) {
-            result = self.call(self.provider.update(target, &want.spec, live)).await?;
+            result = self.change(self.provider.update(target, &want.spec, live)).await?;
         }
         match result {
             Ok(()) => Ok(true),

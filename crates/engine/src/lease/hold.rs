@@ -1,7 +1,7 @@
 //! The loop of a run that wants a lease and holds it. Only here is a clock.
 
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures::future::BoxFuture;
@@ -72,11 +72,34 @@ pub enum Unheld {
     Stopped,
 }
 
+/// Tells whether a lease can be trusted.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    candidate: Arc<Mutex<Candidate>>,
+    began: (Instant, SystemTime),
+}
+
+impl Watch {
+    /// Whether the run holds the lease and may trust it.
+    pub fn is_live(&self) -> bool {
+        self.candidate().is_live(self.now())
+    }
+
+    fn candidate(&self) -> MutexGuard<'_, Candidate> {
+        self.candidate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Moment {
+        let (steady, wall) = self.began;
+        // A clock that was set to before the beginning counts as standing still.
+        Moment { steady: steady.elapsed(), wall: wall.elapsed().unwrap_or_default() }
+    }
+}
+
 /// A lease that one run wants or holds.
 pub struct Lease<'a> {
     store: &'a dyn LeaseStore,
-    candidate: Mutex<Candidate>,
-    began: (Instant, SystemTime),
+    watch: Watch,
     changed: watch::Sender<()>,
 }
 
@@ -85,8 +108,10 @@ impl<'a> Lease<'a> {
     pub fn new(store: &'a dyn LeaseStore, me: Holder, terms: Terms, steals: bool) -> Self {
         Self {
             store,
-            candidate: Mutex::new(Candidate::new(me, terms, steals)),
-            began: (Instant::now(), SystemTime::now()),
+            watch: Watch {
+                candidate: Arc::new(Mutex::new(Candidate::new(me, terms, steals))),
+                began: (Instant::now(), SystemTime::now()),
+            },
             changed: watch::Sender::new(()),
         }
     }
@@ -157,13 +182,15 @@ impl<'a> Lease<'a> {
     /// Renews the lease until this future is dropped. If the lease is lost, it asks for a stop.
     pub async fn keep(&self, stopper: &Stopper, listener: Listener<'_>) -> Infallible {
         let mut late: Option<Instant> = None;
+        // A process that has slept looks first what became of its lease.
+        let mut is_failing = false;
         loop {
             if let Some(to) = self.lost() {
                 listener(Event::Lost(to));
                 break;
             }
             match (self.is_live(), late) {
-                (false, None) => {
+                (false, None) if is_failing => {
                     late = Some(Instant::now());
                     listener(Event::Late);
                 }
@@ -179,7 +206,7 @@ impl<'a> Lease<'a> {
             }
             let next = self.candidate().next(self.now());
             match next {
-                Next::Call(call) => drop(self.call(&call).await),
+                Next::Call(call) => is_failing = self.call(&call).await.is_some(),
                 Next::Wait(long) => sleep(long).await,
                 Next::Over => break,
             }
@@ -205,7 +232,12 @@ impl<'a> Lease<'a> {
 
     /// Whether this run holds the lease and may trust it.
     pub fn is_live(&self) -> bool {
-        self.candidate().is_live(self.now())
+        self.watch.is_live()
+    }
+
+    /// What tells whether the lease can be trusted, for those who do not hold it.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// Completes when the lease can be trusted.
@@ -233,13 +265,11 @@ impl<'a> Lease<'a> {
     }
 
     fn candidate(&self) -> MutexGuard<'_, Candidate> {
-        self.candidate.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watch.candidate()
     }
 
     fn now(&self) -> Moment {
-        let (steady, wall) = self.began;
-        // A clock that was set to before the beginning counts as standing still.
-        Moment { steady: steady.elapsed(), wall: wall.elapsed().unwrap_or_default() }
+        self.watch.now()
     }
 
     /// Makes one call and takes in its reply. Returns the error, if there was one.

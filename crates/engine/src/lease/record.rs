@@ -23,8 +23,12 @@ pub struct Holder {
     pub run: String,
     /// The identity with which it calls AWS.
     pub who: String,
+    /// The person who started it, if a CI system says so.
+    pub person: Option<String>,
     /// Its command, `apply`.
     pub task: String,
+    /// The commit of its config, and `with changes` if the work tree had some.
+    pub commit: Option<String>,
     /// When it asked for the lease, for people: nothing compares it.
     pub since: String,
 }
@@ -52,6 +56,48 @@ impl Record {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} since {} (run {})", self.task, self.who, self.since, self.run)
+        write!(f, "{} of {}", self.task, self.who)?;
+        if let Some(person) = &self.person {
+            write!(f, " for {person}")?;
+        }
+        if let Some(commit) = &self.commit {
+            write!(f, " from {}", short(commit))?;
+        }
+        write!(f, " since {} (run {})", self.since, self.run)
+    }
+}
+
+/// A commit as people read it: the beginning of its number, and what is said of the work tree.
+pub fn short(commit: &str) -> String {
+    let (number, more) = commit.split_once(' ').unwrap_or((commit, ""));
+    let number: String = number.chars().take(10).collect();
+    format!("{number} {more}").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_named_with_its_commit_and_its_person() {
+        let plain = Holder {
+            run: "9f3a".into(),
+            who: "arn:aws:iam::123456789012:user/ci".into(),
+            person: None,
+            task: "apply".into(),
+            commit: None,
+            since: "2026-03-01T10:00:00Z".into(),
+        };
+        assert_eq!(
+            plain.to_string(),
+            "apply of arn:aws:iam::123456789012:user/ci since 2026-03-01T10:00:00Z (run 9f3a)"
+        );
+        let commit = Some("0123456789abcdef with changes".into());
+        let told = Holder { person: Some("octocat".into()), commit, ..plain };
+        assert_eq!(
+            told.to_string(),
+            "apply of arn:aws:iam::123456789012:user/ci for octocat from 0123456789 with changes \
+             since 2026-03-01T10:00:00Z (run 9f3a)"
+        );
     }
 }

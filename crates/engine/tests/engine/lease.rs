@@ -15,8 +15,11 @@ use payctl_engine::stop::{Stop, Stopper, stop_pair};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::fake::FakeCloud;
-use crate::support::{blueprint, plan_now, put, scope};
+use crate::fake::{FakeCloud, Faults};
+use crate::support::{
+    Seed, block_on, blueprint, check_settled, converge, plan_now, put, random_blueprint, scope,
+    seeds_or,
+};
 
 /// What the store does with the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ struct Kept {
     faults: VecDeque<Option<Fault>>,
     /// Every call fails in this way.
     always: Option<Fault>,
+    /// How long a call takes.
+    slow: Duration,
     reads: usize,
     writes: usize,
 }
@@ -80,6 +85,7 @@ async fn refused(fault: Option<Fault>) -> Result<(), OpError> {
 impl LeaseStore for Store {
     fn read(&self) -> BoxFuture<'_, Result<Option<Record>, OpError>> {
         Box::pin(async move {
+            sleep(self.with(|kept| kept.slow)).await;
             refused(self.with(|kept| kept.always)).await?;
             Ok(self.with(|kept| {
                 kept.reads += 1;
@@ -94,6 +100,7 @@ impl LeaseStore for Store {
         over: Option<Version>,
     ) -> BoxFuture<'a, Result<Wrote, OpError>> {
         Box::pin(async move {
+            sleep(self.with(|kept| kept.slow)).await;
             let fault = self.with(|kept| kept.always.or_else(|| kept.faults.pop_front().flatten()));
             refused(fault).await?;
             let wrote = self.with(|kept| {
@@ -113,7 +120,9 @@ fn lease<'a>(store: &'a Store, run: &str, steals: bool) -> Lease<'a> {
     let me = Holder {
         run: run.into(),
         who: "arn:aws:iam::123456789012:user/ci".into(),
+        person: None,
         task: "apply".into(),
+        commit: None,
         since: "2026-03-01T10:00:00Z".into(),
     };
     Lease::new(store, me, TERMS, steals)
@@ -292,4 +301,58 @@ async fn a_run_whose_lease_is_never_renewed_stops() {
     let (events, is_stopped) = keeps(&lease, LONG).await;
     assert_eq!(events, [Event::Late, Event::GaveUp]);
     assert!(is_stopped);
+}
+
+/// A run falls asleep in the middle of its steps, which create with one call and set the rest with another;
+/// meanwhile a second one takes its lease. `None` if nobody took it.
+async fn a_sleeper_and_its_successor(seed: u64) -> Option<usize> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let cloud = FakeCloud::new(scope(), seed);
+    let other = cloud.elsewhere();
+    let wanted = random_blueprint(&mut random, None);
+    let store = Store::default();
+    // The loop that keeps the lease does not hear at once that it is lost.
+    store.with(|kept| kept.slow = Duration::from_millis(100));
+    let (one, two) = (lease(&store, "a", false), lease(&store, "b", false));
+    takes(&one, LONG).await.unwrap();
+    let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
+    let sleep = Duration::from_secs(random.u64(30..200));
+    cloud.set_faults(Faults {
+        throttle: random.u64(..100),
+        lag: random.u64(..4),
+        pending: random.u64(..4),
+        slow: random.u64(1..50),
+        sleeps: Some((random.u64(1..40), sleep)),
+        ..Faults::default()
+    });
+    let (stopper, stop) = stop_pair();
+    let run = Run::new(&cloud, &plan, 8, &stop, &|_| {}).under(&one);
+    let sleeper = cloud.awake(async {
+        tokio::select! {
+            () = run.carry_out() => one.release().await,
+            never = one.keep(&stopper, &|_| {}) => match never {},
+        }
+    });
+    let successor = async {
+        takes(&two, LONG).await.unwrap();
+        converge(&other, &wanted, Purpose::Apply).await;
+        two.took_from().is_some()
+    };
+    let ((), took) = tokio::join!(sleeper, successor);
+    check_settled(&cloud, &wanted).await;
+    let asleep = cloud.fell_asleep().filter(|_| took)?;
+    let late = cloud.writes().into_iter().filter(|(from, began)| *from == 0 && *began > asleep);
+    Some(late.count())
+}
+
+#[test]
+fn a_run_that_slept_through_its_lease_changes_nothing_more() {
+    let mut taken = 0;
+    for seed in seeds_or(600) {
+        let _name = Seed(seed);
+        let Some(late) = block_on(a_sleeper_and_its_successor(seed)) else { continue };
+        assert_eq!(late, 0, "writes that began after the sleep");
+        taken += 1;
+    }
+    assert!(taken > 0, "no run lost its lease while it slept");
 }

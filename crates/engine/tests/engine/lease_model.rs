@@ -138,7 +138,14 @@ impl World {
         }
         let run = |(number, (_, steals)): (usize, &(u64, bool))| {
             let none = String::new;
-            let me = Holder { run: name(number), who: none(), task: none(), since: none() };
+            let me = Holder {
+                run: name(number),
+                who: none(),
+                person: None,
+                task: none(),
+                commit: None,
+                since: none(),
+            };
             let candidate = Candidate::new(me, terms, *steals);
             let clock = Moment { steady: units(0), wall: units(100) };
             Run { candidate, clock, call: None, before_release: None }

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use aws_config::retry::RetryConfig;
+use aws_sdk_apigateway::config::Builder;
 use aws_sdk_apigateway::operation::get_account::GetAccountOutput;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -100,11 +102,18 @@ impl Resource for Account {
     }
 
     async fn create(&self, cx: &Cx<'_>) -> Result<String, OpError> {
+        // Another environment may have set it since the plan, or since the last attempt.
+        if let Some(live) = get(cx.aws).await? {
+            return Ok(live.id);
+        }
         let role = self.role(cx.aws).await?;
         cx.aws
             .apigateway
             .update_account()
             .patch_operations(replace("/cloudwatchRoleArn", &role))
+            .customize()
+            // AWS takes one in 20 seconds: the engine repeats it, and each attempt looks first.
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()))
             .send()
             .await
             .map_err(op("UpdateAccount"))?;

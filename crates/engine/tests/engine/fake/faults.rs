@@ -37,6 +37,10 @@ pub struct Faults {
     pub twice: bool,
     /// At this operation (counted from 1) the process dies.
     pub die_at: Option<Death>,
+    /// After this operation (counted from 1) the process sleeps for so long ([`FakeCloud::awake`]).
+    ///
+    /// [`FakeCloud::awake`]: super::FakeCloud::awake
+    pub sleeps: Option<(u64, Duration)>,
     /// Kinds that cannot be surveyed, and what is said instead; nothing is said of those without.
     pub blind: Vec<(&'static str, Option<ErrorClass>)>,
     /// From this operation on (counted from 1) the credentials have expired.

@@ -4,7 +4,10 @@
 //! change) and records as a violation what the engine must never even try.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::Duration;
 
 use payctl_engine::model::address::Address;
@@ -13,7 +16,7 @@ use payctl_engine::model::live::Tags;
 use payctl_engine::model::scope::Scope;
 use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use kinds::meta_of;
 use state::{Object, State};
@@ -72,6 +75,36 @@ impl FakeCloud {
     /// Completes when the process has died.
     pub async fn died(&self) {
         self.died.notified().await;
+    }
+
+    /// Runs a process that may fall asleep: it then does nothing at all, and its clocks go on.
+    pub async fn awake<T>(&self, process: impl Future<Output = T>) -> T {
+        let mut process = pin!(process);
+        loop {
+            let until = self.state().asleep_until;
+            if let Some(until) = until {
+                sleep_until(until).await;
+                self.state().asleep_until = None;
+            }
+            let ended = poll_fn(|task| match process.as_mut().poll(task) {
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+                Poll::Pending if self.state().asleep_until.is_some() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            if let Some(ended) = ended.await {
+                return ended;
+            }
+        }
+    }
+
+    /// The writes that took effect: from where, and when the operation began.
+    pub fn writes(&self) -> Vec<(usize, Instant)> {
+        self.state().writes.clone()
+    }
+
+    /// When the process fell asleep.
+    pub fn fell_asleep(&self) -> Option<Instant> {
+        self.state().fell_asleep
     }
 
     /// Operations since the faults were set.
@@ -147,6 +180,7 @@ impl FakeCloud {
         effect: impl Fn(&mut State, &Scope) -> Result<T, OpError>,
     ) -> Result<T, OpError> {
         let service = meta_of(kind).service;
+        let began = Instant::now();
         let slow = {
             let mut state = self.state();
             let running = state.running.entry(service).or_default();
@@ -159,7 +193,7 @@ impl FakeCloud {
         };
         // The future may be dropped here, as a process may die while a call is under way.
         tokio::time::sleep(Duration::from_millis(5 + slow)).await;
-        let (result, dead) = self.decide(name, sort, effect);
+        let (result, dead) = self.decide(name, sort, began, effect);
         if let Some(running) = self.state().running.get_mut(service) {
             *running = running.saturating_sub(1);
         }
@@ -174,10 +208,15 @@ impl FakeCloud {
         &self,
         name: &str,
         sort: Sort,
+        began: Instant,
         effect: impl Fn(&mut State, &Scope) -> Result<T, OpError>,
     ) -> (Result<T, OpError>, bool) {
         let mut state = self.state();
         state.operations += 1;
+        if let Some((_, long)) = state.faults.sleeps.filter(|(at, _)| *at == state.operations) {
+            state.fell_asleep = Some(Instant::now());
+            state.asleep_until = Some(Instant::now() + long);
+        }
         let death = state.faults.die_at.filter(|death| death.operation == state.operations);
         let lost = |why: &str| OpError::new(name, ErrorClass::Service, "InternalError", why);
         if let Some(Death { after: false, .. }) = death {
@@ -205,6 +244,7 @@ impl FakeCloud {
         }
         if sort != Sort::Read && result.is_ok() {
             state.log.push(name.to_owned());
+            state.writes.push((self.view, began));
         }
         if death.is_some() {
             return (result, true);

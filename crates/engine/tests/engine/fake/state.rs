@@ -39,6 +39,11 @@ pub(super) struct Object {
 pub(super) struct State {
     pub(super) objects: Vec<Object>,
     pub(super) log: Vec<String>,
+    /// From where each write came that took effect, and when its operation began.
+    pub(super) writes: Vec<(usize, Instant)>,
+    /// When the process fell asleep, and until when it sleeps.
+    pub(super) fell_asleep: Option<Instant>,
+    pub(super) asleep_until: Option<Instant>,
     pub(super) violations: Vec<String>,
     pub(super) refusals: usize,
     pub(super) operations: u64,
