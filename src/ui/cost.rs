@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
+use super::stays;
 use super::style::{Paint, Style, table};
 
 /// What a plan does to the cost.
@@ -21,6 +22,8 @@ pub struct Impact {
     pub before: Bill,
     /// What it costs once the plan is carried out.
     pub after: Bill,
+    /// What stays of the deleted objects and still costs.
+    pub stays: Bill,
     /// The payments in a month that the usage is computed for.
     pub payments: Decimal,
     /// What it costs until it goes, if it goes by itself.
@@ -41,12 +44,13 @@ impl Impact {
     /// The prices that are not verified, before or after.
     fn unverified(&self) -> Vec<&str> {
         let both = self.before.unverified().into_iter().chain(self.after.unverified());
-        both.collect::<BTreeSet<&str>>().into_iter().collect()
+        both.chain(self.stays.unverified()).collect::<BTreeSet<&str>>().into_iter().collect()
     }
 
-    /// What has no price, before or after.
+    /// What has no price, before or after, or of what stays.
     fn unpriced(&self) -> BTreeSet<&Unpriced> {
-        self.before.unpriced.iter().chain(&self.after.unpriced).collect()
+        let both = self.before.unpriced.iter().chain(&self.after.unpriced);
+        both.chain(&self.stays.unpriced).collect()
     }
 
     /// What the plan says of the budget after the amount.
@@ -422,7 +426,7 @@ pub fn comparison_json(sides: &Sides<'_>, assume: &Assumptions) -> Value {
     })
 }
 
-/// What a plan does to the cost, in at most six lines; none if nothing costs anything.
+/// What a plan does to the cost, in at most seven lines; none if nothing costs anything.
 fn lines(impact: &Impact) -> Vec<String> {
     let Impact { before, after, payments, until, .. } = impact;
     if [before, after].iter().all(|bill| bill.items.is_empty() && bill.unpriced.is_empty()) {
@@ -445,6 +449,7 @@ fn lines(impact: &Impact) -> Vec<String> {
         ),
     ];
     lines.extend(until.as_ref().map(|until| until.text(&after.currency)));
+    lines.extend(stays::line(&impact.stays));
     let changes = changes(before, after);
     if !changes.is_empty() {
         let more = changes.len().saturating_sub(NAMED);
@@ -507,6 +512,9 @@ pub fn impact_json(impact: &Impact) -> Value {
     if let Some(until) = until {
         value["until"] = until.json();
     }
+    if let Some(stays) = stays::json(&impact.stays) {
+        value["stays"] = stays;
+    }
     value["before_monthly"] = json!(number_of(before.total(), 2));
     value["change_monthly"] = json!(number_of(after.total() - before.total(), 2));
     value["unverified"] = json!(impact.unverified());
@@ -560,6 +568,21 @@ mod tests {
         Bill::of(charges, &prices, &Assumptions::default())
     }
 
+    /// A snapshot of 10 GB, and its key.
+    fn kept() -> Bill {
+        let charged = |kind: &str, charge: Charge| Charged {
+            address: format!("{kind}/pay"),
+            component: "databases".to_owned(),
+            charge,
+        };
+        let charges = vec![
+            charged("rds.cluster", Charge::usage("final snapshot", "aurora.backup", Decimal::TEN)),
+            charged("kms.key", Charge::fixed("key", "kms.key", Decimal::ONE)),
+        ];
+        let prices = Prices::shipped("us-east-1").expect("a table");
+        Bill::of(charges, &prices, &Assumptions::default())
+    }
+
     #[test]
     fn the_sum_until_the_end_is_that_of_the_hours_that_are_left() {
         // 54 h x 0.045 = 2.43, and 73 GB x 0.045 x 54 / 730 = 0.243.
@@ -571,23 +594,26 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_everything_has_six_lines() {
+    fn a_block_with_everything_has_seven_lines() {
         let after = bill();
         let before = Bill { items: Vec::new(), ..after.clone() };
+        let stays = kept();
         let until = Until::of(&after, NOW, END);
         let payments = Decimal::ONE_HUNDRED;
         let budget = Some(Decimal::from(30));
         let priced_by = vec!["negotiated.toml".to_owned()];
-        let impact = Impact { before, after, payments, until, budget, priced_by };
+        let impact = Impact { before, after, stays, payments, until, budget, priced_by };
         insta::assert_snapshot!(block(&impact, Style::PLAIN), @r"
         Cost: 36.14 USD a month (+36.14 by this plan), over its budget of 30.00 USD
           fixed 32.85 (0.045 an hour), usage 3.29 for 100 payments
           about 2.67 USD until 2026-12-02 18:00Z
+          what stays costs about 1.21 USD a month until you delete it: kms.key/pay (key 1.00), rds.cluster/pay (final snapshot 0.21)
           network +36.14
           prices of negotiated.toml
           1 prices not verified, 0 not known; payctl cost shows each item
         ");
         let json = impact_json(&impact);
+        assert_eq!(json["stays"]["monthly"].to_string(), "1.21");
         assert_eq!(json["until"]["sum"].to_string(), "2.67");
         let over = json!({ "monthly": 30, "over": 6.14, "is_judged": true });
         assert_eq!(json["budget"].to_string(), over.to_string());
@@ -599,7 +625,9 @@ mod tests {
         let of = |after: Bill, budget: u32| {
             let (before, payments) = (Bill { items: Vec::new(), ..bill() }, Decimal::ONE_HUNDRED);
             let budget = Some(Decimal::from(budget));
-            Impact { before, after, payments, until: None, budget, priced_by: Vec::new() }
+            let stays = Bill { items: Vec::new(), ..bill() };
+            let priced_by = Vec::new();
+            Impact { before, after, stays, payments, until: None, budget, priced_by }
         };
         let first = |impact: &Impact| lines(impact)[0].clone();
         let within = of(after.clone(), 37);
@@ -618,8 +646,9 @@ mod tests {
         let before = bill();
         let after = Bill { items: Vec::new(), ..before.clone() };
         let payments = Decimal::ONE_HUNDRED;
+        let (stays, priced_by) = (after.clone(), Vec::new());
         let impact =
-            Impact { before, after, payments, until: None, budget: None, priced_by: Vec::new() };
+            Impact { before, after, stays, payments, until: None, budget: None, priced_by };
         assert!(block(&impact, Style::PLAIN).contains("1 prices not verified"));
         assert_eq!(impact_json(&impact)["unverified"].as_array().map(Vec::len), Some(1));
     }

@@ -303,7 +303,7 @@ fn the_fixed_bill_of_migration_is_right() {
         &[
             ("NAT gateway and its address", "730 x 0.05"),
             ("two database instances of half a unit", "2 x 0.5 x 730 x 0.12"),
-            ("key", "1"),
+            ("key, and its material of before a rotation", "2"),
             ("secret", "0.40"),
             ("alarms", "4 x 0.10"),
             ("dashboard", "3"),
@@ -344,7 +344,7 @@ fn the_fixed_bill_of_the_recommended_platform_is_right() {
             ("its disk", "8 x 0.08"),
             ("two alarms of each of four policies, ten alarms on eleven metrics", "19 x 0.10"),
             ("Container Insights: 11 metrics, 21 of the service", "32 x 0.30"),
-            ("key", "1"),
+            ("key, and its material of before a rotation", "2"),
             ("secret", "0.40"),
             ("web ACL and five rules", "10"),
             ("dashboards", "3 x 3"),
