@@ -144,13 +144,15 @@ mod tests {
 
     #[test]
     fn the_live_side_keeps_what_the_config_no_longer_has() {
-        let side = live_beside(json!({ "class": 2 }), json!({ "class": 1, "units": 8 }), &["class"]);
+        let side =
+            live_beside(json!({ "class": 2 }), json!({ "class": 1, "units": 8 }), &["class"]);
         assert_eq!(side, json!({ "class": 1, "units": 8 }));
     }
 
     #[test]
     fn the_live_side_lacks_what_the_config_adds() {
-        let side = live_beside(json!({ "class": 2, "units": 8 }), json!({ "class": 2 }), &["units"]);
+        let side =
+            live_beside(json!({ "class": 2, "units": 8 }), json!({ "class": 2 }), &["units"]);
         assert_eq!(side, json!({ "class": 2 }));
     }
 
@@ -162,7 +164,8 @@ mod tests {
 
     #[test]
     fn what_the_config_does_not_manage_stays() {
-        let after = with_unmanaged(&json!({ "class": 2 }), Some(&json!({ "class": 1, "units": 8 })));
+        let after =
+            with_unmanaged(&json!({ "class": 2 }), Some(&json!({ "class": 1, "units": 8 })));
         assert_eq!(after, json!({ "class": 2, "units": 8 }));
     }
 }

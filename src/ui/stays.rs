@@ -8,14 +8,17 @@ use super::cost::amount;
 /// The items that cost something, the dearest first.
 fn items(stays: &Bill) -> Vec<&Item> {
     let mut items: Vec<&Item> = stays.items.iter().filter(|it| !it.monthly.is_zero()).collect();
-    items.sort_by(|one, other| other.monthly.cmp(&one.monthly).then(one.address.cmp(&other.address)));
+    items.sort_by(|one, other| {
+        other.monthly.cmp(&one.monthly).then(one.address.cmp(&other.address))
+    });
     items
 }
 
 /// One line; none if nothing stays that costs anything.
 pub fn line(stays: &Bill) -> Option<String> {
     let priced = items(stays).into_iter();
-    let priced = priced.map(|item| format!("{} ({} {})", item.address, item.what, amount(item.monthly)));
+    let priced =
+        priced.map(|item| format!("{} ({} {})", item.address, item.what, amount(item.monthly)));
     let unpriced = stays.unpriced.iter();
     let unpriced = unpriced.map(|one| format!("{}, whose price is not known", one.address));
     let named: Vec<String> = priced.chain(unpriced).collect();
@@ -26,9 +29,7 @@ pub fn line(stays: &Bill) -> Option<String> {
 
 /// The same for programs.
 pub fn json(stays: &Bill) -> Option<Value> {
-    let row = |item: &Item| {
-        json!({ "address": item.address, "what": item.what, "monthly": number_of(item.monthly, 6) })
-    };
+    let row = |item: &Item| json!({ "address": item.address, "what": item.what, "monthly": number_of(item.monthly, 6) });
     let rows: Vec<Value> = items(stays).into_iter().map(row).collect();
     (!rows.is_empty() || !stays.unpriced.is_empty()).then(|| {
         json!({

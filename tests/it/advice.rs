@@ -247,11 +247,19 @@ fn a_table_with_a_high_peak_never_turns() {
     assert_eq!(d(&turn["writes_per_second"].to_string()).round_dp(3), d("4"));
     assert_eq!(d(&turn["times"].to_string()).round_dp(3), d("4") * d("2628000") / d("1000000"));
     let text = ended(&mut folder.payctl("cost --env dev --advise")).out;
-    assert!(text.contains("With a peak of 5 times the average, the capacity holds 4 writes and "), "{text}");
+    assert!(
+        text.contains("With a peak of 5 times the average, the capacity holds 4 writes and "),
+        "{text}"
+    );
     // Held against bills: up to the least load that this capacity does not hold, requests cost less.
-    let total = |billing: &str, writes: u64| bill(&config(billing, 5, writes).path("config"), "dev").total();
+    let total = |billing: &str, writes: u64| {
+        bill(&config(billing, 5, writes).path("config"), "dev").total()
+    };
     for writes in [100_000, 5_000_000, 10_512_000] {
-        assert!(total("\"on_demand\"", writes) < total("{ read = 10, write = 20 }", writes), "{writes}");
+        assert!(
+            total("\"on_demand\"", writes) < total("{ read = 10, write = 20 }", writes),
+            "{writes}"
+        );
     }
     // The same table at a steady load turns, within what it holds.
     let steady = advised(&config("{ read = 10, write = 20 }", 1, 1_000_000), "config", "dev");
@@ -265,7 +273,8 @@ fn a_table_with_a_high_peak_never_turns() {
         assert_eq!(found.is_some(), is_advised, "{peak}");
         let Some(found) = found else { continue };
         // 50 million in 2,628,000 seconds are 19.03 a second, and a read takes half a unit.
-        let units = |each: &str| (d("50000000") / d("2628000") * d(each) * Decimal::from(peak)).ceil();
+        let units =
+            |each: &str| (d("50000000") / d("2628000") * d(each) * Decimal::from(peak)).ceil();
         let lines = format!("billing = {{ read = {}, write = {} }}", units("0.5"), units("1"));
         assert!(found["lines"].as_str().expect("lines").ends_with(&lines), "{found}");
     }

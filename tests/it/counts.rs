@@ -186,13 +186,13 @@ calls = 1_048_576
         );
         bill(&database(&text))
     };
-    let detector = features("").items.into_iter().find_map(|item| {
-        item.address.starts_with("guardduty.detector/").then_some(item.address)
-    });
+    let detector = features("")
+        .items
+        .into_iter()
+        .find_map(|item| item.address.starts_with("guardduty.detector/").then_some(item.address));
     let detector = detector.expect("a detector");
-    let of = |name: &str, what: &[&str]| {
-        costs_of(&features(&format!("\"{name}\"")), &detector, what)
-    };
+    let of =
+        |name: &str, what: &[&str]| costs_of(&features(&format!("\"{name}\"")), &detector, what);
     // 500 million events at 0.80 dollars a million, and as many at 0.40.
     assert_eq!(of("s3_data_events", &["events of objects"]), (d("0"), d("600")));
     // 1,048,576 runs of 2 KB are 2 GB.
@@ -341,7 +341,8 @@ fn each_storage_class_has_one_line_and_objects_only_get_colder() {
     // 1024 objects of 1 MB and 1 GB of logs: 2 GB a month, for ten months.
     assert_eq!(of(""), [("storage, STANDARD".to_owned(), d("20"))]);
     // 73 days are 2.4 months.
-    let glacier = [("storage, GLACIER".to_owned(), d("15.2")), ("storage, STANDARD".to_owned(), d("4.8"))];
+    let glacier =
+        [("storage, GLACIER".to_owned(), d("15.2")), ("storage, STANDARD".to_owned(), d("4.8"))];
     let rule = |name: &str, moves: &str| {
         format!("[buckets.a.lifecycle.{name}]\ntransitions = {{ {moves} }}\n")
     };
@@ -432,13 +433,15 @@ stored_gb = 100
     // 100 GB at 0.021 dollars, and a key.
     assert_eq!(stays["monthly"].to_string(), "3.1", "{stays}");
     let whats = stays["items"].as_array().expect("items").iter();
-    let whats: Vec<String> =
-        whats.map(|item| format!("{} {}", item["what"].as_str().expect("text"), item["monthly"])).collect();
+    let whats: Vec<String> = whats
+        .map(|item| format!("{} {}", item["what"].as_str().expect("text"), item["monthly"]))
+        .collect();
     assert_eq!(whats, ["final snapshot 2.1", "key of a snapshot 1"]);
     let said = "hat stays costs about 3.10 USD a month until you delete it: rds.cluster/pay (final snapshot 2.10), kms.key/main (key of a snapshot 1.00)";
     let text = ended(&mut folder.payctl("plan --env dev --destroy --sandbox")).out;
     assert!(text.contains(said), "{text}");
-    let page = ended(&mut folder.payctl("plan --env dev --destroy --sandbox --format markdown")).out;
+    let page =
+        ended(&mut folder.payctl("plan --env dev --destroy --sandbox --format markdown")).out;
     assert!(page.contains(said), "{page}");
     let destroy = "destroy --env dev --auto-approve --allow-data-loss";
     let gone = folder.cost(destroy);

@@ -29,7 +29,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, count: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("a small number") % count
     }
 
@@ -58,7 +59,11 @@ fn part(name: &str, random: &mut Random) -> String {
     let (sort, at) = name.split_at(1);
     match sort {
         "t" => {
-            let billing = random.one_of(&["\"on_demand\"", "{ read = 7, write = 3 }", "{ read = 1, write = 40 }"]);
+            let billing = random.one_of(&[
+                "\"on_demand\"",
+                "{ read = 7, write = 3 }",
+                "{ read = 1, write = 40 }",
+            ]);
             let backup = random.one_of(&["true", "false"]);
             let (writes, gb) = (random.below(9_000_000), random.below(900));
             format!(
@@ -134,7 +139,8 @@ fn part(name: &str, random: &mut Random) -> String {
             random.one_of(&["internet-facing", "internal"])
         ),
         _ => {
-            let group = random.one_of(&["AWSManagedRulesCommonRuleSet", "AWSManagedRulesBotControlRuleSet"]);
+            let group = random
+                .one_of(&["AWSManagedRulesCommonRuleSet", "AWSManagedRulesBotControlRuleSet"]);
             format!(
                 "[firewalls.p{at}]\nrate_limit = 2000\nmanaged = [{{ group = \"{group}\" }}]\n\n\
                  [usage.resources.\"waf.web_acl/p{at}\"]\nrequests = {}\n",
@@ -191,7 +197,11 @@ fn network(random: &mut Random) -> String {
     format!(
         "[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\npublic_subnets = true\nprivate_subnets = true\n\
          isolated_subnets = true\nnat = {{ {} }}\n",
-        random.one_of(&["kind = \"none\"", "kind = \"gateway\", count = 1", "kind = \"gateway\", count = 2"])
+        random.one_of(&[
+            "kind = \"none\"",
+            "kind = \"gateway\", count = 1",
+            "kind = \"gateway\", count = 2"
+        ])
     )
 }
 
@@ -280,7 +290,8 @@ fn expect_sound(bill: &Bill, seed: u64) {
         assert!(item.monthly > Decimal::ZERO && item.unit_price > Decimal::ZERO, "{name}");
     }
     // No line stands twice.
-    let names: BTreeSet<_> = bill.items.iter().map(|it| (&it.address, &it.what, &it.meter)).collect();
+    let names: BTreeSet<_> =
+        bill.items.iter().map(|it| (&it.address, &it.what, &it.meter)).collect();
     assert_eq!(names.len(), bill.items.len(), "{seed}");
 }
 
@@ -300,7 +311,10 @@ fn a_bill_adds_up_and_names_what_it_does_not_know() {
             assert!(bill.items.iter().all(|item| prices.get(&item.meter).is_some()), "{seed}");
             // What us-east-1 charges for is charged for here or named.
             for item in &whole.items {
-                let has = bill.items.iter().any(|it| it.address == item.address && it.meter == item.meter);
+                let has = bill
+                    .items
+                    .iter()
+                    .any(|it| it.address == item.address && it.meter == item.meter);
                 let start = format!("{}: ", item.what);
                 let mut own = bill.unpriced.iter().filter(|one| one.address == item.address);
                 let is_named = own.any(|one| one.reason.starts_with(&start));
@@ -338,7 +352,11 @@ fn adding_a_part_never_lowers_the_bill() {
         for (name, text) in whole.parts {
             some.parts.insert(name.clone(), text);
             let after = bill(&some.text()).total();
-            assert!(after + d("0.000001") >= before, "{seed} {name}: {before} {after}\n{}", some.text());
+            assert!(
+                after + d("0.000001") >= before,
+                "{seed} {name}: {before} {after}\n{}",
+                some.text()
+            );
             before = after;
         }
     }

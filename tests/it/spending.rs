@@ -36,7 +36,8 @@ fn the_list_has_each_price_of_the_tables() {
             let Listed { prices, missing } =
                 pricing::listed(&aws, region).await.unwrap_or_else(|error| panic!("{error}"));
             let shipped = Prices::shipped(region).expect("a table");
-            let is_listed = |meter: &str| meters::find(meter).is_none_or(|it| it.unlisted.is_none());
+            let is_listed =
+                |meter: &str| meters::find(meter).is_none_or(|it| it.unlisted.is_none());
             let own = || shipped.iter().filter(|(meter, _)| is_listed(meter));
             for (meter, price) in own() {
                 let listed = prices.get(meter).unwrap_or_else(|| panic!("{region} {meter}"));

@@ -92,7 +92,9 @@ impl Resource for Detector {
         section: "threat_detection",
         asked: &["frequency"],
         typical: Typical::seconds(5, 2, 2),
-        pricing: Pricing::Charged("AWS charges for the events and the flow records that it reads, and for each plan."),
+        pricing: Pricing::Charged(
+            "AWS charges for the events and the flow records that it reads, and for each plan.",
+        ),
         types: &["guardduty:detector"],
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };

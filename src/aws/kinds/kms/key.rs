@@ -235,7 +235,8 @@ impl Resource for Key {
 
     /// A key that a snapshot needs stays with the user.
     fn stays(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let keys = if self.kept == Some(true) { Decimal::ONE + self.older(cx) } else { Decimal::ZERO };
+        let keys =
+            if self.kept == Some(true) { Decimal::ONE + self.older(cx) } else { Decimal::ZERO };
         vec![Charge::fixed("key of a snapshot", "kms.key", keys)]
     }
 

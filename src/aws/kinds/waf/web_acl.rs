@@ -152,7 +152,8 @@ impl WebAcl {
                 _ => None,
             })
         };
-        let of_bots = groups().filter(|group| *group == ("AWS", "AWSManagedRulesBotControlRuleSet"));
+        let of_bots =
+            groups().filter(|group| *group == ("AWS", "AWSManagedRulesBotControlRuleSet"));
         let bots = Decimal::from(of_bots.count());
         let vendors = Decimal::from(groups().filter(|(vendor, _)| *vendor != "AWS").count());
         [

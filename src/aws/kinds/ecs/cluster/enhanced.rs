@@ -24,7 +24,8 @@ const OF_HEALTH: u32 = 2;
 
 /// What they cost: fixed for the least number of tasks, and by load for those above it.
 pub(super) fn charges(cx: &Costs<'_>) -> Vec<Charge> {
-    let services: Vec<_> = cx.users(Service::META.kind).iter().filter_map(|it| of(it, cx)).collect();
+    let services: Vec<_> =
+        cx.users(Service::META.kind).iter().filter_map(|it| of(it, cx)).collect();
     let has_health = services.iter().any(|service| service.has_health);
     let of_cluster = Decimal::from(OF_CLUSTER + u32::from(has_health));
     let fixed: Decimal = services.iter().map(|service| service.fixed).sum();

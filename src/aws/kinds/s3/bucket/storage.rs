@@ -13,14 +13,8 @@ use payctl_money::load::{Driver, gb};
 const LEAST_MOVED_KB: u32 = 128;
 
 /// The classes that rules move objects to, each colder than those before it. S3 never moves an object back.
-const COLDER: [&str; 6] = [
-    "STANDARD_IA",
-    "INTELLIGENT_TIERING",
-    "ONEZONE_IA",
-    "GLACIER_IR",
-    "GLACIER",
-    "DEEP_ARCHIVE",
-];
+const COLDER: [&str; 6] =
+    ["STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE"];
 
 fn coldness(class: &str) -> usize {
     COLDER.iter().position(|known| *known == class).map_or(0, |at| at + 1)
