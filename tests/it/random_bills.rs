@@ -71,9 +71,11 @@ fn part(name: &str, random: &mut Random) -> String {
                  [usage.resources.\"dynamodb.table/t{at}\"]\nwrites = {writes}\nreads = {gb}00\nstored_gb = {gb}\n"
             )
         }
+        // A queue keeps its order: payctl never replaces one.
         "q" => format!(
-            "[queues.q{at}]\nfifo = {}\n\n[usage.resources.\"sqs.queue/q{at}\"]\nmessages = {}\n",
-            random.one_of(&["true", "false"]),
+            "[queues.q{at}]\nfifo = {}\nreceive_wait = {}\n\n[usage.resources.\"sqs.queue/q{at}\"]\nmessages = {}\n",
+            at == "0",
+            random.one_of(&["0", "20"]),
             random.below(5_000_000)
         ),
         "b" => {
@@ -194,9 +196,13 @@ impl Parts {
 }
 
 fn network(random: &mut Random) -> String {
+    let guard = random.one_of(&[
+        "",
+        "\n[threat_detection]\nfeatures = [\"s3_data_events\", \"rds_login_events\", \"runtime_monitoring\"]\n",
+    ]);
     format!(
         "[network]\ncidr = \"10.0.0.0/16\"\nzones = 2\npublic_subnets = true\nprivate_subnets = true\n\
-         isolated_subnets = true\nnat = {{ {} }}\n",
+         isolated_subnets = true\nnat = {{ {} }}\n{guard}",
         random.one_of(&[
             "kind = \"none\"",
             "kind = \"gateway\", count = 1",
