@@ -80,10 +80,13 @@ fn with_unmanaged(wanted: &Value, live: Option<&Value>) -> Value {
 }
 
 /// The spec of the live object of a change: its own, and for what does not differ that of the config, because a
-/// read does not tell everything.
+/// read does not tell everything. What goes is compared with nothing.
 fn live_of(change: &Change, wanted: &Resources, known: &Known) -> Option<Value> {
     let live = &change.live.as_ref()?.spec;
     let mut spec = with_references(&change.address.kind, live, known);
+    if change.action == Action::Delete {
+        return Some(spec);
+    }
     let top = |path: &'_ str| path.split('.').next().unwrap_or_default().to_owned();
     let differ: BTreeSet<String> = change.fields.iter().map(|field| top(&field.path)).collect();
     let fields = wanted.get(&change.address).and_then(Value::as_object).into_iter().flatten();
@@ -103,6 +106,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_goes_is_as_it_is_live() {
+        let wanted =
+            Resources::from([(Address::new("a.b", "c"), json!({ "class": 2, "units": 8 }))]);
+        let gone = Change { action: Action::Delete, ..change(json!({ "class": 1 }), &[]) };
+        assert_eq!(live_of(&gone, &wanted, &Known::new()), Some(json!({ "class": 1 })));
+    }
 
     fn change(live: Value, differ: &[&str]) -> Change {
         let field = |path: &&str| FieldChange {

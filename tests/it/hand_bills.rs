@@ -122,8 +122,12 @@ fn the_optimised_platform_costs_what_a_person_computes() {
             ("apigateway.stage/payments", "requests", "300000 x 0.0000035"),
             // The processor writes a record of each payment.
             ("s3.bucket/audit", "writes", "100000 x 0.000005"),
-            // Two policies with two alarms each.
-            ("scaling.target/payment", "alarms of its policies", "4 x 0.10"),
+            // 100,000 KB a month for a year, in the table and in an index: a KB is 1 / 1048576 GB.
+            (
+                "dynamodb.table/transactions",
+                "storage",
+                "100000 x 0.00000095367431640625 x 12 x 2 x 0.25",
+            ),
         ],
     );
 }
@@ -144,8 +148,12 @@ fn the_migration_costs_what_a_person_computes() {
             ("secretsmanager.secret/database", "requests", "300000 x 0.000005"),
             ("apigateway.stage/payments", "requests", "300000 x 0.0000035"),
             ("kms.key/main", "key", "1"),
-            // A rotation each year, and the environment is a year old.
-            ("kms.key/main", "older material", "1"),
+            // 300,000 KB a month for a year, in the table and in two indexes: a KB is 1 / 1048576 GB.
+            (
+                "dynamodb.table/transactions",
+                "storage",
+                "300000 x 0.00000095367431640625 x 12 x 3 x 0.25",
+            ),
         ],
     );
 }
