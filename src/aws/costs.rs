@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use payctl_money::bill::{Bill, Charged, Unpriced};
+use payctl_money::bill::{Bill, Charge, Charged, Unpriced};
 use payctl_money::load::{Assumptions, Driver, Load, Passed};
 use payctl_money::prices::Prices;
 use payctl_money::{Decimal, HOURS, decimal};
@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::kinds::find_kind;
 use super::measured::Gauge;
-use super::resource::Resource;
+use super::resource::{AnyKind, Resource};
 use payctl_engine::model::address::Address;
+use payctl_engine::model::error::OpError;
 use payctl_engine::model::text::{Output, Outputs, Ref, Text, each_ref};
 
 /// Specs by address.
@@ -79,6 +80,17 @@ impl<'a> Costs<'a> {
     pub fn users(&self, kind: &str) -> Vec<Address> {
         let users = self.all.users.get(self.address).into_iter().flatten();
         users.filter(|user| user.kind == kind).map(|user| (*user).clone()).collect()
+    }
+
+    /// The resources of a kind.
+    pub fn all(&self, kind: &str) -> Vec<Address> {
+        let all = self.all.specs.keys();
+        all.filter(|address| address.kind == kind).cloned().collect()
+    }
+
+    /// What another resource sees, without its load.
+    pub fn at<'b>(&'b self, address: &'b Address) -> Costs<'b> {
+        Costs { address, assume: self.assume, load: Load::default(), all: self.all }
     }
 
     /// The resource of a kind that has this name in AWS.
@@ -179,12 +191,22 @@ fn referring(value: &Value, known: &Known) -> Value {
     }
 }
 
-/// A text that is such a value, or begins with one: `ARN/*`, `ARN:stage`.
+/// A text that has such a value at its beginning, or as an ARN or a host inside: `ARN/*`, `ARN:stage`,
+/// `arn:aws:apigateway:...:path/2015-03-31/functions/ARN/invocations`, `http://HOST/path`.
 fn reference_in(text: &str, known: &Known) -> Option<Text> {
-    let ends = text.rmatch_indices(['/', ':']).map(|(at, _)| at);
-    let found = |end: usize| Some((known.get(&text[..end])?, end));
-    let (reference, end) = std::iter::once(text.len()).chain(ends).find_map(found)?;
-    Some(Text::reference(reference.to.clone(), reference.output).then(&text[end..]))
+    let inside = |start: &'static str, skipped: usize| {
+        text.match_indices(start).map(move |(at, _)| at + skipped).filter(|at| *at > 0)
+    };
+    let starts = std::iter::once(0).chain(inside("arn:", 0)).chain(inside("://", 3));
+    let found = |start: usize| {
+        let rest = &text[start..];
+        let ends = rest.rmatch_indices(['/', ':']).map(|(at, _)| at);
+        let found = |end: usize| Some((known.get(&rest[..end])?, start + end));
+        std::iter::once(rest.len()).chain(ends).find_map(found).map(|(to, end)| (start, to, end))
+    };
+    let (start, reference, end) = starts.into_iter().find_map(found)?;
+    let before = Text::from(&text[..start]);
+    Some(before.then(Text::reference(reference.to.clone(), reference.output)).then(&text[end..]))
 }
 
 /// A flow to everything that a text refers to.
@@ -291,6 +313,28 @@ pub fn gauges(
 
 /// What resources cost in a month.
 pub fn bill(resources: &Resources, assume: &Assumptions, prices: &Prices) -> Bill {
+    billed(resources, assume, prices, |kind, spec, view| Some(kind.charges(spec, view)))
+}
+
+/// What stays of some of the resources after their deletion and still costs.
+pub fn stays(
+    resources: &Resources,
+    gone: &BTreeSet<Address>,
+    assume: &Assumptions,
+    prices: &Prices,
+) -> Bill {
+    billed(resources, assume, prices, |kind, spec, view| {
+        gone.contains(view.address).then(|| kind.stays(spec, view))
+    })
+}
+
+/// The bill of what resources charge for.
+fn billed(
+    resources: &Resources,
+    assume: &Assumptions,
+    prices: &Prices,
+    charges: impl Fn(&dyn AnyKind, &Value, &Costs<'_>) -> Option<Result<Vec<Charge>, OpError>>,
+) -> Bill {
     let graph = Graph::of(resources);
     let loads = loads(resources, assume);
     let (mut charged, mut unread) = (Vec::new(), Vec::new());
@@ -298,7 +342,8 @@ pub fn bill(resources: &Resources, assume: &Assumptions, prices: &Prices) -> Bil
         let Some(kind) = find_kind(&address.kind) else { continue };
         let load = loads.get(address).cloned().unwrap_or_default();
         let view = Costs { address, assume, load, all: &graph };
-        match kind.charges(spec, &view) {
+        let Some(charges) = charges(kind, spec, &view) else { continue };
+        match charges {
             Ok(charges) => {
                 let component = kind.meta().section;
                 let charges = charges.into_iter().filter(|charge| !charge.quantity.is_zero());

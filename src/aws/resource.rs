@@ -73,6 +73,11 @@ pub trait Resource: Serialize + DeserializeOwned + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What AWS charges for in a month after its deletion, for as long as somebody keeps it.
+    fn stays(&self, _: &Costs<'_>) -> Vec<Charge> {
+        Vec::new()
+    }
+
     /// What CloudWatch measures of its load, for an object with this id of AWS.
     fn gauges(&self, _id: &str, _: &Costs<'_>) -> Vec<Gauge> {
         Vec::new()
@@ -394,6 +399,8 @@ pub trait AnyKind: Send + Sync {
     fn passes(&self, spec: &Value, cx: &Costs<'_>) -> Vec<Passed<Address>>;
     /// See [`Resource::charges`].
     fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError>;
+    /// See [`Resource::stays`].
+    fn stays(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError>;
     /// See [`Resource::gauges`].
     fn gauges(&self, spec: &Value, id: &str, cx: &Costs<'_>) -> Vec<Gauge>;
     /// See [`Resource::survey`].
@@ -527,6 +534,10 @@ impl<R: Resource> AnyKind for Erased<R> {
 
     fn charges(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError> {
         Ok(Self::decode(spec)?.charges(cx))
+    }
+
+    fn stays(&self, spec: &Value, cx: &Costs<'_>) -> Result<Vec<Charge>, OpError> {
+        Ok(Self::decode(spec)?.stays(cx))
     }
 
     fn gauges(&self, spec: &Value, id: &str, cx: &Costs<'_>) -> Vec<Gauge> {

@@ -11,7 +11,7 @@ use crate::aws::costs;
 use crate::blueprint::advice::{self, Advice, hints};
 use crate::blueprint::{self, Facts};
 use crate::config;
-use crate::ui::savings::{Advised, Hint, Saving, Turn};
+use crate::ui::savings::{Advised, Hint, Saving, Share, Turn};
 
 /// The changes to a config that lower its cost, the largest saving first. A change that the rest of the
 /// config does not allow is none, nor one after which less is known than before.
@@ -56,19 +56,36 @@ pub(super) fn advised(
 }
 
 /// Where it turns between a fixed price and one for each use of a resource: the load at which both cost the
-/// same. What a use costs does not depend on how often it happens.
+/// same. What a use costs does not depend on how often it happens. Capacity holds the peak of a load, so it
+/// turns only if the capacity that has this price holds the peak there.
 fn turn(address: &str, bills: [&Bill; 2], load: &Load, assume: &Assumptions) -> Option<Turn> {
+    let items = |bill: usize| {
+        let items = bills[bill].items.iter();
+        items.filter(|item| item.address == address).collect::<Vec<_>>()
+    };
     let [fixed, usage] = [Basis::Fixed, Basis::Usage].map(|basis| {
-        let sum = |bill: &Bill| -> Decimal {
-            let items = bill.items.iter();
-            let items = items.filter(|item| item.address == address && item.basis == basis);
-            items.map(|item| item.monthly).sum()
+        let sum = |bill: usize| -> Decimal {
+            let items = items(bill);
+            items.iter().filter(|item| item.basis == basis).map(|item| item.monthly).sum()
         };
-        (sum(bills[0]) - sum(bills[1])).abs()
+        (sum(0) - sum(1)).abs()
     });
-    let times = fixed.checked_div(usage).filter(|times| !times.is_zero())?;
-    let seconds = assume.hours_per_month * Decimal::from(3600);
+    let same = fixed.checked_div(usage).filter(|times| !times.is_zero())?;
+    let quantity = |meter: &str| -> Decimal {
+        let both = [items(0), items(1)].concat();
+        both.iter().filter(|item| item.meter == meter).map(|item| item.quantity).sum()
+    };
+    // A unit of capacity is one use in each second.
+    let hour = Decimal::from(3600);
+    let peak = assume.peak_factor;
+    let held = ["write", "read"].map(|sort| {
+        let uses = quantity(&format!("dynamodb.{sort}_requests"));
+        (quantity(&format!("dynamodb.{sort}_capacity")) * hour).checked_div(uses * peak)
+    });
+    let held = held.into_iter().flatten().min()?;
+    let times = same.min(held);
+    let seconds = assume.hours_per_month * hour;
     let [writes, reads] =
         [Driver::Writes, Driver::Reads].map(|driver| load.get(driver) * times / seconds);
-    Some(Turn { times, writes, reads })
+    Some(Turn { load: Share { times, writes, reads }, is_reached: same <= held, peak })
 }

@@ -7,13 +7,14 @@ use payctl_money::bill::Bill;
 use payctl_money::compare::{Comparison, Row};
 use payctl_money::load::{Assumptions, Difference};
 use payctl_money::prices::Prices;
-use serde_json::{Value, json};
+use serde_json::json;
 use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session, Sketch};
 use super::{Context, Global, advice, exit, expiry, prices, spending};
-use crate::aws::costs::{self, Known, Resources};
+use crate::aws::costs::{self, Resources};
+use crate::aws::sides;
 use crate::config;
 use crate::config::schema::text::TimeSpan;
 use crate::ui::compared::{self, Sides};
@@ -23,9 +24,8 @@ use crate::ui::impact::Impact;
 use crate::ui::savings;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
-use payctl_engine::model::live::Live;
 use payctl_engine::model::scope::Scope;
-use payctl_engine::plan::{Action, Change, Plan, Purpose};
+use payctl_engine::plan::{Plan, Purpose};
 
 /// Show what the environment costs
 ///
@@ -320,66 +320,19 @@ pub(super) fn specs(blueprint: &Blueprint) -> Resources {
 
 /// What a plan does to the cost: bills of what it finds and of what it leaves.
 pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>) -> Impact {
-    let wanted = specs(&session.blueprint);
-    let (mut before, mut after) = (Resources::new(), Resources::new());
-    for address in &plan.unchanged {
-        if let Some(spec) = wanted.get(address) {
-            before.insert(address.clone(), spec.clone());
-            after.insert(address.clone(), spec.clone());
-        }
-    }
-    // A live object names others by their ids. Load follows references.
-    let lives = plan
-        .changes
-        .iter()
-        .chain(&plan.beyond)
-        .filter_map(|one| Some((&one.address, &one.live.as_ref()?.outputs)));
-    let known = costs::known(plan.outputs.iter().chain(lives));
-    for change in &plan.changes {
-        let address = &change.address;
-        if change.action != Action::Delete
-            && let Some(spec) = wanted.get(address)
-        {
-            after.insert(address.clone(), spec.clone());
-        }
-        let Some(live) = &change.live else { continue };
-        before.insert(address.clone(), as_live(change, live, &wanted, &known));
-    }
-    // A destroy finds what the config describes, as far as it exists.
-    if plan.purpose == Purpose::Destroy {
-        after.clear();
-    }
-    // What the targets leave out stays as it is live.
-    for change in &plan.beyond {
-        let Some(live) = &change.live else { continue };
-        let spec = as_live(change, live, &wanted, &known);
-        before.insert(change.address.clone(), spec.clone());
-        after.insert(change.address.clone(), spec);
-    }
+    let sides = sides::Sides::of(plan, &specs(&session.blueprint));
     let prices = prices::of(&session.blueprint.scope.region, &session.prices);
     let bill = |resources: &Resources| costs::bill(resources, &session.assume, &prices);
-    let (before, after) = (bill(&before), bill(&after));
+    let (before, after) = (bill(&sides.before), bill(&sides.after));
+    let stays = costs::stays(&sides.before, &sides.gone, &session.assume, &prices);
     let now = OffsetDateTime::now_utc();
     let until = end.and_then(|end| Until::of(&after, now, end));
     Impact {
         before,
         after,
+        stays,
         payments: session.assume.payments_per_month,
         until,
         budget: session.budget,
     }
-}
-
-/// The spec of a live object. What differs is the live object's. A read does not tell everything that
-/// the config says.
-fn as_live(change: &Change, live: &Live, wanted: &Resources, known: &Known) -> Value {
-    let live = costs::with_references(&change.address.kind, &live.spec, known);
-    let mut spec = wanted.get(&change.address).unwrap_or(&live).clone();
-    for field in &change.fields {
-        let top = field.path.split('.').next().unwrap_or(&field.path);
-        if let (Some(old), Some(now)) = (live.get(top), spec.get_mut(top)) {
-            *now = old.clone();
-        }
-    }
-    spec
 }

@@ -83,7 +83,7 @@ pub(super) async fn execute(
         Purpose::Destroy => {
             // A destroy is complete once nothing is left.
             hold.end_as("incomplete");
-            receipt::show(cx, session, plan).await?;
+            receipt::show(cx, session, plan, &forecast.cost.stays).await?;
             hold.end_as("complete");
         }
     }

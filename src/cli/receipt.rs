@@ -14,7 +14,7 @@ use super::{Context, sweep};
 use crate::aws::destroyed;
 use crate::aws::leftovers::{self, Deleted, Held, Leftover, Search};
 use crate::ui::style::count;
-use crate::ui::{json as lines, looking, plan as plan_text};
+use crate::ui::{json as lines, looking, plan as plan_text, stays};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Desired;
 use payctl_engine::model::error::ErrorClass;
@@ -22,6 +22,7 @@ use payctl_engine::model::live::{Live, Phase, Tags};
 use payctl_engine::model::text::Outputs;
 use payctl_engine::plan::{Action, Change, Plan, Purpose, left_alone};
 use payctl_engine::provider::Provider as _;
+use payctl_money::bill::Bill;
 
 /// How long AWS may still list deleted objects.
 const ECHO: Duration = Duration::from_secs(90);
@@ -119,8 +120,13 @@ fn wanted(address: &Address, name: &str) -> Desired {
     }
 }
 
-/// After a destroy: searches again, and says what is left and what AWS holds.
-pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result<(), CliError> {
+/// After a destroy: searches again, and says what is left, what AWS holds, and what stays and costs.
+pub(super) async fn show(
+    cx: &Context,
+    session: &Session,
+    plan: &Plan,
+    kept: &Bill,
+) -> Result<(), CliError> {
     let calls = session.effort().calls;
     let is_whole = plan.targets.is_empty();
     let planned: BTreeSet<&Address> = plan.changes.iter().map(|change| &change.address).collect();
@@ -186,6 +192,7 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
             "scope": plan.scope,
             "deleted": deleted,
             "held": held,
+            "stays": stays::json(kept),
             "left": left.iter().map(named).collect::<Vec<_>>(),
             "found": left,
             "unseen": looking::json(&unseen),
@@ -203,6 +210,9 @@ pub(super) async fn show(cx: &Context, session: &Session, plan: &Plan) -> Result
         for Held { address, until, why, .. } in &held {
             cx.note(format_args!("  {address} by {until}: {why}"));
         }
+    }
+    if let Some(line) = stays::line(kept) {
+        cx.note(format_args!("W{}.", line.trim_start_matches('w')));
     }
     if !left.is_empty() {
         let told: Vec<String> = left.iter().map(told).collect();

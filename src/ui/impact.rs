@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::cost::{Until, price_files_json, sums};
 use super::money::{amount, counted, number, signed};
+use super::stays;
 use super::style::{Paint, Style, count};
 
 /// What a plan does to the cost.
@@ -19,6 +20,8 @@ pub struct Impact {
     pub before: Bill,
     /// What it costs once the plan is carried out.
     pub after: Bill,
+    /// What stays of the deleted objects and still costs.
+    pub stays: Bill,
     /// The payments in a month that the usage is computed for.
     pub payments: Decimal,
     /// What it costs until it goes, if it goes by itself.
@@ -29,6 +32,8 @@ pub struct Impact {
 
 /// How many rows and prices a block in a plan names.
 const NAMED: usize = 3;
+/// How many lines it has at most.
+const MOST: usize = 6;
 
 impl Impact {
     /// What the environment costs above its budget, after the plan. Both are cents, as they are shown.
@@ -43,15 +48,16 @@ impl Impact {
         total.saved().map(|_| total.added()).filter(|_| !self.after.is_unknown())
     }
 
-    /// The prices that are not verified, before or after.
+    /// The prices that are not verified, before or after, or of what stays.
     fn unverified(&self) -> Vec<&str> {
         let both = self.before.unverified().into_iter().chain(self.after.unverified());
-        both.collect::<BTreeSet<&str>>().into_iter().collect()
+        both.chain(self.stays.unverified()).collect::<BTreeSet<&str>>().into_iter().collect()
     }
 
-    /// What has no price, before or after.
+    /// What has no price, before or after, or of what stays.
     fn unpriced(&self) -> BTreeSet<&Unpriced> {
-        self.before.unpriced.iter().chain(&self.after.unpriced).collect()
+        let both = self.before.unpriced.iter().chain(&self.after.unpriced);
+        both.chain(&self.stays.unpriced).collect()
     }
 
     /// The bill that has something, for what does not depend on the side.
@@ -192,9 +198,15 @@ fn lines(impact: &Impact) -> Vec<String> {
     }
     let until = until.as_ref().filter(|_| !after.is_unknown());
     let until = until.map(|until| until.text(&after.currency));
-    let more = [until, impact.changes(), impact.prices(), impact.doubts()];
+    let more =
+        [until, stays::line(&impact.stays), impact.changes(), impact.prices(), impact.doubts()];
     let first = [impact.headline(), impact.parts()];
-    first.into_iter().chain(more.into_iter().flatten()).collect()
+    let mut lines: Vec<String> = first.into_iter().chain(more.into_iter().flatten()).collect();
+    if lines.len() > MOST {
+        let last = lines.split_off(MOST - 1);
+        lines.push(last.join("; "));
+    }
+    lines
 }
 
 /// The block of a plan.
@@ -230,6 +242,9 @@ pub fn json(impact: &Impact) -> Value {
     let mut value = sums(after);
     if let Some(until) = until.as_ref().filter(|_| !after.is_unknown()) {
         value["until"] = until.json();
+    }
+    if let Some(stays) = stays::json(&impact.stays) {
+        value["stays"] = stays;
     }
     let known = (!before.is_unknown()).then(|| number_of(before.total(), 2));
     value["before_monthly"] = json!(known);
@@ -296,11 +311,27 @@ mod tests {
 
     fn impact(before: Bill, after: Bill, budget: Option<&str>) -> Impact {
         let payments = Decimal::ONE_HUNDRED;
-        Impact { before, after, payments, until: None, budget: budget.map(d) }
+        let stays = nothing();
+        Impact { before, after, stays, payments, until: None, budget: budget.map(d) }
     }
 
     fn nothing() -> Bill {
         Bill { items: Vec::new(), ..bill() }
+    }
+
+    /// A snapshot of 10 GB, and its key.
+    fn kept() -> Bill {
+        let charged = |kind: &str, charge: Charge| Charged {
+            address: format!("{kind}/pay"),
+            component: "databases".to_owned(),
+            charge,
+        };
+        let charges = vec![
+            charged("rds.cluster", Charge::usage("final snapshot", "aurora.backup", Decimal::TEN)),
+            charged("kms.key", Charge::fixed("key", "kms.key", Decimal::ONE)),
+        ];
+        let prices = Prices::shipped("us-east-1").expect("a table");
+        Bill::of(charges, &prices, &Assumptions::default())
     }
 
     /// An item without a price.
@@ -321,17 +352,17 @@ mod tests {
         let after = bill_at(&Prices::shipped("us-east-1").expect("a table").with(own));
         let date = after.table_date().to_owned();
         let until = Until::of(&after, NOW, END);
-        let impact = Impact { until, ..impact(nothing(), after, Some("30")) };
+        let impact = Impact { until, stays: kept(), ..impact(nothing(), after, Some("30")) };
         let text = block(&impact, Style::PLAIN).replace(&date, "TABLE");
         insta::assert_snapshot!(text, @r"
         Cost: 36.14 USD a month (+36.14 by this plan), 6.14 USD over its budget of 30.00 USD
           fixed 32.85 (0.045 an hour), usage 3.29 for 100 payments
           about 2.67 USD until 2026-12-02 18:00Z
-          network +36.14
-          prices of own.toml (2026-11-01): nat.gb; the others of payctl (TABLE)
-          1 price not verified; payctl cost shows each item
+          what stays costs about 1.21 USD a month until you delete it: kms.key/pay (key 1.00), rds.cluster/pay (final snapshot 0.21)
+          network +36.14; prices of own.toml (2026-11-01): nat.gb; the others of payctl (TABLE); 1 price not verified; payctl cost shows each item
         ");
         let json = json(&impact);
+        assert_eq!(json["stays"]["monthly"].to_string(), "1.21");
         assert_eq!(json["until"]["sum"].to_string(), "2.67");
         let over = json!({ "monthly": 30, "over": 6.14, "is_judged": true });
         assert_eq!(json["budget"].to_string(), over.to_string());

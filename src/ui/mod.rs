@@ -28,6 +28,7 @@ pub mod screen;
 pub mod shift;
 pub mod spending;
 pub mod status;
+pub mod stays;
 pub mod style;
 #[cfg(test)]
 mod tests;

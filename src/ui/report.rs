@@ -361,6 +361,7 @@ mod tests {
             unseen: Vec::new(),
             left_alone: Vec::new(),
             beyond: Vec::new(),
+            staying: BTreeMap::new(),
             outputs: BTreeMap::new(),
         };
         let report = Report {

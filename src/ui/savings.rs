@@ -27,7 +27,18 @@ pub struct Saving {
 /// The load at which a fixed price and one for each use cost the same.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// As a multiple of the load that the bill assumes.
+    /// The most that the capacity holds at the peak, or the load at which it turns if that is less.
+    pub load: Share,
+    /// Whether it turns within what the capacity holds.
+    pub is_reached: bool,
+    /// The busiest hour against the average.
+    pub peak: Decimal,
+}
+
+/// A part or a multiple of the load that the bill assumes.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    /// As a multiple of that load.
     pub times: Decimal,
     /// Writes in a second, on average.
     pub writes: Decimal,
@@ -83,20 +94,29 @@ impl Turn {
     /// In words.
     fn text(&self) -> String {
         let rate = |rate| number(rate, 2);
-        format!(
-            "It turns at {} writes and {} reads a second on average, {} times the assumed load: below, \
-             paying for requests costs less, and above, capacity.",
-            rate(self.writes),
-            rate(self.reads),
-            rate(self.times)
-        )
+        let Share { times, writes, reads } = self.load;
+        let load = format!("{} writes and {} reads a second on average", rate(writes), rate(reads));
+        let (times, peak) = (rate(times), self.peak);
+        if self.is_reached {
+            format!(
+                "It turns at {load}, {times} times the assumed load: below, paying for requests costs less, \
+                 and above, capacity."
+            )
+        } else {
+            format!(
+                "With a peak of {peak} times the average, the capacity holds {load}, {times} times the \
+                 assumed load. Up to there paying for requests costs less, and above, the capacity must grow \
+                 with the peak: it does not turn."
+            )
+        }
     }
 
     fn json(&self) -> Value {
         json!({
-            "times": number_of(self.times, 6),
-            "writes_per_second": number_of(self.writes, 6),
-            "reads_per_second": number_of(self.reads, 6),
+            "is_reached": self.is_reached,
+            "times": number_of(self.load.times, 6),
+            "writes_per_second": number_of(self.load.writes, 6),
+            "reads_per_second": number_of(self.load.reads, 6),
         })
     }
 }

@@ -226,6 +226,60 @@ fn a_table_turns_where_capacity_and_requests_cost_the_same() {
     assert!(text.out.contains(&format!("It turns at {writes} writes and ")), "{}", text.out);
 }
 
+/// Capacity holds the peak, and requests are paid on average. So with a high peak no load makes capacity cheaper.
+#[test]
+fn a_table_with_a_high_peak_never_turns() {
+    let config = |billing: &str, peak: u32, writes: u64| {
+        let folder = Folder::empty();
+        let text = format!(
+            "project = \"shop\"\nregion = \"us-east-1\"\n\n[tables.carts]\npartition_key = \"id:S\"\npoint_in_time_recovery = false\nbilling = {billing}\n\n[usage]\npeak_factor = {peak}\n\n[usage.resources.\"dynamodb.table/carts\"]\nwrites = {writes}\nreads = {writes}\nstored_gb = 1\n"
+        );
+        folder.write("config/dev.toml", &text);
+        folder
+    };
+    let to_requests = "pay for the requests of the table carts, not for capacity";
+    let folder = config("{ read = 10, write = 20 }", 5, 1_000_000);
+    let cost = advised(&folder, "config", "dev");
+    let turn = &find(&cost, to_requests).expect("the advice")["turn"];
+    // At a peak of five times, 20 units hold 4 writes a second on average. The same number of reads takes half as
+    // many units: 10 hold 20 reads, so the writes decide.
+    assert_eq!(turn["is_reached"], false, "{turn}");
+    assert_eq!(d(&turn["writes_per_second"].to_string()).round_dp(3), d("4"));
+    assert_eq!(d(&turn["times"].to_string()).round_dp(3), d("4") * d("2628000") / d("1000000"));
+    let text = ended(&mut folder.payctl("cost --env dev --advise")).out;
+    assert!(
+        text.contains("With a peak of 5 times the average, the capacity holds 4.00 writes and "),
+        "{text}"
+    );
+    // Held against bills: up to the least load that this capacity does not hold, requests cost less.
+    let total = |billing: &str, writes: u64| {
+        bill(&config(billing, 5, writes).path("config"), "dev").total()
+    };
+    for writes in [100_000, 5_000_000, 10_512_000] {
+        assert!(
+            total("\"on_demand\"", writes) < total("{ read = 10, write = 20 }", writes),
+            "{writes}"
+        );
+    }
+    // The same table at a steady load turns, within what it holds.
+    let steady = advised(&config("{ read = 10, write = 20 }", 1, 1_000_000), "config", "dev");
+    let turn = &find(&steady, to_requests).expect("the advice")["turn"];
+    assert_eq!(turn["is_reached"], true, "{turn}");
+    // And a table on demand is advised capacity only where that holds the peak and costs less.
+    for (peak, is_advised) in [(1, true), (2, true), (5, false)] {
+        let folder = config("\"on_demand\"", peak, 50_000_000);
+        let cost = advised(&folder, "config", "dev");
+        let found = find(&cost, "provision capacity for the peak of the table carts");
+        assert_eq!(found.is_some(), is_advised, "{peak}");
+        let Some(found) = found else { continue };
+        // 50 million in 2,628,000 seconds are 19.03 a second, and a read takes half a unit.
+        let units =
+            |each: &str| (d("50000000") / d("2628000") * d(each) * Decimal::from(peak)).ceil();
+        let lines = format!("billing = {{ read = {}, write = {} }}", units("0.5"), units("1"));
+        assert!(found["lines"].as_str().expect("lines").ends_with(&lines), "{found}");
+    }
+}
+
 #[test]
 fn hints_name_what_no_line_of_the_config_saves() {
     let folder = shop(&[]);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::diff::FieldChange;
 use super::survey::{Snapshot, SurveyError};
@@ -185,6 +186,9 @@ pub struct Plan {
     /// What would change without the limits of the targets: it stays as it is.
     #[serde(skip)]
     pub beyond: Vec<Change>,
+    /// The specs of the live objects that stay.
+    #[serde(skip)]
+    pub staying: BTreeMap<Address, Value>,
     /// The outputs of what is live.
     pub outputs: BTreeMap<Address, Outputs>,
 }
@@ -225,6 +229,7 @@ pub(crate) mod tests {
             unseen: Vec::new(),
             left_alone: Vec::new(),
             beyond: Vec::new(),
+            staying: BTreeMap::new(),
             outputs: BTreeMap::new(),
         }
     }

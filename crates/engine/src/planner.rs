@@ -118,6 +118,7 @@ fn draft(
             unseen: snapshot.unseen.clone(),
             left_alone: left_alone(snapshot),
             beyond: Vec::new(),
+            staying: BTreeMap::new(),
             outputs: BTreeMap::new(),
         },
     };
@@ -220,6 +221,7 @@ impl<'a> Planner<'a> {
         };
         if fields.is_empty() && because.is_none() {
             self.plan.unchanged.push(want.address.clone());
+            self.plan.staying.insert(want.address.clone(), live.spec.clone());
         } else {
             let change = self.change(want, Action::Update, Some(live.clone()), fields, because);
             self.plan.changes.push(change);
@@ -286,6 +288,7 @@ impl<'a> Planner<'a> {
         if let Some(Found { live, .. }) = found.iter().find(|found| found.owner == Owner::Shared) {
             self.keep_outputs(meta, &want.address, live, &[]);
             self.plan.unchanged.push(want.address.clone());
+            self.plan.staying.insert(want.address.clone(), live.spec.clone());
             return Some(live.id.clone());
         }
         let foreign = found.iter().find_map(|found| match &found.owner {

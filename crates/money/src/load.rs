@@ -42,6 +42,10 @@ pub enum Driver {
     S3Gb,
     /// Requests of which X-Ray has decided before whether it traces them.
     Traced,
+    /// Reads and writes of objects that GuardDuty may analyse.
+    DataEvents,
+    /// Gigabytes of records about the network traffic of functions.
+    FunctionGb,
     /// Users of a key: each asks for a data key every five minutes.
     Users,
     /// Questions for the value of a secret.
@@ -81,8 +85,9 @@ impl Load {
     /// Every driver once, to see where anything goes on.
     pub fn probe() -> Self {
         use Driver::{
-            Alerts, Calls, DeliveredGb, DynamodbGb, Gb, Gets, Messages, Milliseconds, NatGb, Puts,
-            Questions, Reads, Requests, S3Gb, StoredGb, Traced, Users, Writes,
+            Alerts, Calls, DataEvents, DeliveredGb, DynamodbGb, FunctionGb, Gb, Gets, Messages,
+            Milliseconds, NatGb, Puts, Questions, Reads, Requests, S3Gb, StoredGb, Traced, Users,
+            Writes,
         };
         let all = [
             Requests,
@@ -101,6 +106,8 @@ impl Load {
             DynamodbGb,
             S3Gb,
             Traced,
+            DataEvents,
+            FunctionGb,
             Users,
             Questions,
         ];

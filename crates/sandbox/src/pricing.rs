@@ -29,6 +29,8 @@ struct Meter {
     filter: BTreeMap<String, String>,
     #[serde(default)]
     anywhere: bool,
+    #[serde(default)]
+    unlisted: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +76,8 @@ static PRODUCTS: LazyLock<BTreeMap<String, Product>> = LazyLock::new(|| {
     for table in tables {
         let Table { region, prices } = toml::from_str(table).expect("a table of prices");
         for (name, row) in prices {
-            let Some(meter) = meter_of(&meters, &name) else { continue };
+            let listed = meter_of(&meters, &name).filter(|meter| meter.unlisted.is_none());
+            let Some(meter) = listed else { continue };
             let sku = digest(&format!("{region} {name}"))[..16].to_uppercase();
             products.insert(sku.clone(), product(&sku, &region, &meter, row));
         }
@@ -132,7 +135,7 @@ fn product(sku: &str, region: &str, meter: &Meter, row: Row) -> Product {
     let single = row.price.map(|price| Tier { from: "0".into(), price });
     let mut tiers: Vec<Tier> = single.into_iter().chain(row.tiers).collect();
     // These services list what is free each month.
-    let lists_free = ["AmazonDynamoDB", "AmazonSNS"].contains(&&*meter.service);
+    let lists_free = ["AmazonDynamoDB", "AmazonSNS", "awswaf"].contains(&&*meter.service);
     if let Some(free) = meter.free.as_ref().filter(|_| lists_free) {
         tiers[0].from.clone_from(free);
         tiers.insert(0, Tier { from: "0".into(), price: "0".into() });

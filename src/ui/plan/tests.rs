@@ -156,6 +156,7 @@ pub(in crate::ui) fn example() -> Plan {
         unseen: Vec::new(),
         left_alone: Vec::new(),
         beyond: Vec::new(),
+        staying: BTreeMap::new(),
         outputs: BTreeMap::new(),
     }
 }

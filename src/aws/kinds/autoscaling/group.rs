@@ -26,6 +26,8 @@ use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
 use crate::aws::kinds::ec2::launch_template::LaunchTemplate;
+use crate::aws::kinds::ec2::sizes::vcpus;
+use crate::aws::kinds::ec2::subnet::Subnet;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::{Drawn, Flow, Lane};
@@ -123,6 +125,33 @@ pub(crate) struct Custom {
 const GRANULARITY: &str = "1Minute";
 /// The resource type in tags.
 const TAGGED: &str = "auto-scaling-group";
+
+impl Group {
+    /// How many instances run at least and on average. With policies, these decide and not the desired number.
+    fn instances(&self, cx: &Costs<'_>) -> (Decimal, Decimal) {
+        let least = Decimal::from(self.min);
+        let fixed = self.desired.filter(|_| self.policies.is_empty()).map(Decimal::from);
+        let average = fixed.unwrap_or_else(|| cx.assume.average(least, Decimal::from(self.max)));
+        (least, average.max(least))
+    }
+
+    /// How many vCPUs they have, at least and on average.
+    pub(crate) fn vcpus(&self, cx: &Costs<'_>) -> Option<(Decimal, Decimal)> {
+        let (_, template) = cx.target::<LaunchTemplate>(&self.template)?;
+        let each = vcpus(&template.instance_type)?;
+        let (least, average) = self.instances(cx);
+        Some((least * each, average * each))
+    }
+
+    /// Which part of the instances is in subnets that give a public address. A group spreads them evenly.
+    fn public_share(&self, cx: &Costs<'_>) -> Decimal {
+        let subnets = self.subnets.iter().filter_map(|subnet| cx.target::<Subnet>(subnet));
+        let is_public: Vec<bool> = subnets.map(|(_, subnet)| subnet.public_addresses).collect();
+        let public = is_public.iter().filter(|is_public| **is_public).count();
+        let share = Decimal::from(public).checked_div(Decimal::from(is_public.len()));
+        share.unwrap_or_default()
+    }
+}
 
 impl Resource for Group {
     const META: Meta = Meta {
@@ -294,17 +323,17 @@ impl Resource for Group {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let least = Decimal::from(self.min);
-        let average = match self.desired {
-            Some(desired) => Decimal::from(desired),
-            None => cx.assume.average(least, Decimal::from(self.max)),
-        };
-        let mut charges = Vec::new();
+        let (least, average) = self.instances(cx);
+        let more = average - least;
+        let public = self.public_share(cx) * cx.hours();
+        let mut charges = vec![
+            Charge::fixed("public addresses", "ipv4.hours", least * public),
+            Charge::usage("public addresses by load", "ipv4.hours", more * public),
+        ];
         if let Some((_, template)) = cx.target::<LaunchTemplate>(&self.template) {
             let meter = format!("ec2.{}", template.instance_type);
             let disk = Decimal::from(template.volume.size) * cx.share();
             let volume = format!("ebs.{}", template.volume.kind);
-            let more = average - least;
             charges.extend([
                 Charge::fixed("instances", &*meter, least * cx.hours()),
                 Charge::usage("instances by load", &*meter, more * cx.hours()),

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::common;
+use super::sizes::vcpus;
 use super::subnet::Subnet;
 use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
@@ -69,6 +70,13 @@ const ROOT: &str = "/dev/xvda";
 
 /// The size of that device, in GB.
 const ROOT_GB: u32 = 8;
+
+impl Instance {
+    /// How many vCPUs it has.
+    pub(crate) fn vcpus(&self) -> Option<Decimal> {
+        vcpus(&self.instance_type)
+    }
+}
 
 impl Resource for Instance {
     const META: Meta = Meta {

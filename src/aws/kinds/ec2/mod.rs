@@ -20,6 +20,7 @@ mod quotas;
 pub(crate) mod route_table;
 pub(crate) mod security_group;
 pub(crate) mod security_group_rules;
+pub(crate) mod sizes;
 pub(crate) mod subnet;
 pub(crate) mod vpc;
 mod ways_out;

@@ -4,6 +4,8 @@
 //! that name has the same ARN. The creation of an existing name succeeds silently. Descriptions
 //! contain settings and tags only on request.
 
+mod enhanced;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -68,7 +70,7 @@ impl Insights {
 const BATCH: usize = 100;
 
 /// How many metrics Container Insights keeps of a cluster, and of each service with its tasks. AWS's
-/// list of them is the source; with `enhanced` there are more, by task.
+/// list of them is the source.
 const METRICS: u32 = 11;
 const METRICS_OF_SERVICE: u32 = 21;
 
@@ -141,12 +143,15 @@ impl Resource for Cluster {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        if self.insights == Insights::Disabled {
-            return Vec::new();
+        match self.insights {
+            Insights::Disabled => Vec::new(),
+            Insights::Enabled => {
+                let services = Decimal::from(cx.users("ecs.service").len());
+                let metrics = Decimal::from(METRICS) + Decimal::from(METRICS_OF_SERVICE) * services;
+                vec![Charge::fixed("Container Insights", "cloudwatch.metric", metrics * cx.share())]
+            }
+            Insights::Enhanced => enhanced::charges(cx),
         }
-        let services = Decimal::from(cx.users("ecs.service").len());
-        let metrics = Decimal::from(METRICS) + Decimal::from(METRICS_OF_SERVICE) * services;
-        vec![Charge::fixed("Container Insights", "cloudwatch.metric", metrics * cx.share())]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

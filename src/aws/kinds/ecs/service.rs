@@ -183,6 +183,22 @@ const BATCH: usize = 10;
 /// The disk of a task that costs nothing, in GB.
 const FREE_DISK: u32 = 20;
 
+impl Service {
+    /// How many tasks run at least and on average.
+    pub(crate) fn tasks(&self, cx: &Costs<'_>) -> (Decimal, Decimal) {
+        let tasks = Decimal::from(self.desired.or(self.initial).unwrap_or(1));
+        Scaling::span_of(cx).unwrap_or((tasks, tasks))
+    }
+
+    /// How many vCPUs they have, at least and on average.
+    pub(crate) fn vcpus(&self, cx: &Costs<'_>) -> Option<(Decimal, Decimal)> {
+        let (_, task) = cx.target::<TaskDefinition>(&self.task_definition)?;
+        let each = Decimal::from(task.cpu) / Decimal::from(1024);
+        let (least, average) = self.tasks(cx);
+        Some((least * each, average * each))
+    }
+}
+
 impl Resource for Service {
     const META: Meta = Meta {
         drawn: Drawn::a_box(Lane::Compute, "container", "service").with(flows),
@@ -342,8 +358,7 @@ impl Resource for Service {
         let Some((_, task)) = cx.target::<TaskDefinition>(&self.task_definition) else {
             return Vec::new();
         };
-        let tasks = Decimal::from(self.desired.or(self.initial).unwrap_or(1));
-        let (least, average) = Scaling::span_of(cx).unwrap_or((tasks, tasks));
+        let (least, average) = self.tasks(cx);
         let arch = match task.architecture {
             ContainerArchitecture::X86 => "x86_64",
             ContainerArchitecture::Arm64 => "arm64",

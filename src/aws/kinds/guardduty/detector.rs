@@ -92,7 +92,9 @@ impl Resource for Detector {
         section: "threat_detection",
         asked: &["frequency"],
         typical: Typical::seconds(5, 2, 2),
-        pricing: Pricing::Charged("AWS charges for the events and the flow records that it reads."),
+        pricing: Pricing::Charged(
+            "AWS charges for the events and the flow records that it reads, and for each plan.",
+        ),
         types: &["guardduty:detector"],
         ..Meta::new("guardduty.detector", "guardduty", "The GuardDuty detector of the account.")
     };
@@ -116,10 +118,12 @@ impl Resource for Detector {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        vec![
+        let mut charges = vec![
             Charge::usage("management events", "guardduty.events", cx.load(Driver::Messages)),
             Charge::usage("flow and DNS records", "guardduty.gb", cx.load(Driver::Gb)),
-        ]
+        ];
+        charges.extend(self.plans(cx));
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

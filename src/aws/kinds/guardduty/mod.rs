@@ -1,3 +1,4 @@
 //! GuardDuty.
 
 pub(crate) mod detector;
+mod plans;

@@ -26,9 +26,9 @@ use payctl_engine::model::permit::Permit;
 use payctl_engine::model::scope::Scope;
 use payctl_engine::model::size::SizeLimit;
 use payctl_engine::model::text::Output;
-use payctl_money::Decimal;
 use payctl_money::bill::Charge;
 use payctl_money::load::Driver;
+use payctl_money::{Decimal, HOURS};
 
 mod read;
 
@@ -80,6 +80,19 @@ pub(crate) struct Key {
 /// AWS's default period counts as none.
 fn period<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     Ok(Option::<u32>::deserialize(deserializer)?.filter(|days| *days != DEFAULT_PERIOD))
+}
+
+/// How many rotations of a key AWS charges for, each as much as a key.
+const CHARGED_ROTATIONS: u32 = 2;
+
+impl Key {
+    /// How many rotations AWS charges for at the age of the environment.
+    fn older(&self, cx: &Costs<'_>) -> Decimal {
+        let days = cx.assume.age_months * HOURS / Decimal::from(24);
+        let period = Decimal::from(self.rotation_days.unwrap_or(DEFAULT_PERIOD));
+        let rotations = days.checked_div(period).filter(|_| self.rotation).unwrap_or_default();
+        rotations.floor().min(Decimal::from(CHARGED_ROTATIONS))
+    }
 }
 
 impl Resource for Key {
@@ -215,8 +228,16 @@ impl Resource for Key {
         let requests = cx.load(Driver::Users) * Decimal::from(12) * cx.hours();
         vec![
             Charge::fixed("key", "kms.key", cx.share()),
+            Charge::fixed("older material", "kms.key", self.older(cx) * cx.share()),
             Charge::usage("requests", "kms.requests", requests),
         ]
+    }
+
+    /// A key that a snapshot needs stays with the user.
+    fn stays(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let keys =
+            if self.kept == Some(true) { Decimal::ONE + self.older(cx) } else { Decimal::ZERO };
+        vec![Charge::fixed("key of a snapshot", "kms.key", keys)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

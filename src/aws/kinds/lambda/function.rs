@@ -265,6 +265,7 @@ impl Resource for Function {
         let group = cx.named("logs.log_group", &format!("/aws/lambda/{}", self.name));
         let logged = gb(runs * cx.assume.log_kb);
         flows.extend(group.map(|to| Passed { to, driver: Driver::Gb, quantity: logged }));
+        flows.extend(Costs::each(cx.all("guardduty.detector"), Driver::FunctionGb, logged));
         if let Some(network) = &self.network {
             flows.extend(egress(network.subnets.iter(), Some(&self.role), runs, cx));
         }

@@ -142,8 +142,12 @@ impl Resource for LogGroup {
         ]
     }
 
-    fn passes(&self, _: &Costs<'_>) -> Vec<Passed<Address>> {
-        self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect()
+    fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
+        let mut flows: Vec<_> =
+            self.key.iter().flat_map(|key| to(key, Driver::Users, Decimal::ONE)).collect();
+        let written = cx.load(Driver::Gb) + cx.load(Driver::DeliveredGb);
+        flows.extend(Costs::each(cx.users("logs.metric_filter"), Driver::Gb, written));
+        flows
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {

@@ -11,7 +11,7 @@ use aws_sdk_cloudwatchlogs::types::{MetricFilter, MetricTransformation, Standard
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::log_group;
+use super::log_group::{self, LogGroup};
 use crate::aws::clients::Aws;
 use crate::aws::costs::Costs;
 use crate::aws::error::{Gone, op};
@@ -24,7 +24,9 @@ use payctl_engine::model::meta::{Meta, Pricing, Replace, Typical};
 use payctl_engine::model::naming::NameRule;
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
+use payctl_money::Decimal;
 use payctl_money::bill::Charge;
+use payctl_money::load::Driver;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,7 +126,13 @@ impl Resource for Filter {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        vec![Charge::usage("metric", "cloudwatch.metric", cx.share())]
+        // CloudWatch charges for a metric in the hours in which it is written.
+        let is_written = match cx.target::<LogGroup>(&self.log_group) {
+            Some(_) => !cx.load(Driver::Gb).is_zero(),
+            None => self.log_group.literal().is_some(),
+        };
+        let metrics = if is_written { cx.share() } else { Decimal::ZERO };
+        vec![Charge::usage("metric", "cloudwatch.metric", metrics)]
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

@@ -346,15 +346,18 @@ impl Resource for Cluster {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let questions = cx.load(Driver::Reads);
-        // As if each question stored a record.
-        let written = gb(questions * cx.assume.item_kb) * cx.assume.months_kept(None);
-        let stored = cx.known(Driver::StoredGb).unwrap_or(written);
+        let (questions, stored) = (cx.load(Driver::Reads), self.stored(cx));
         vec![
             Charge::usage("storage", "aurora.storage", stored),
             Charge::usage("backups", "aurora.backup", self.backups(stored, questions, cx)),
             Charge::usage("reads and writes", "aurora.io", questions * cx.assume.database_ios),
         ]
+    }
+
+    /// The final snapshot, which is as large as the data: nothing of it is free any more.
+    fn stays(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let kept = if self.final_snapshot { self.stored(cx) } else { Decimal::ZERO };
+        vec![Charge::usage("final snapshot", "aurora.backup", kept)]
     }
 
     fn gauges(&self, _: &str, cx: &Costs<'_>) -> Vec<Gauge> {
@@ -469,6 +472,12 @@ impl fmt::Debug for Credentials {
 }
 
 impl Cluster {
+    /// The gigabytes of its data, as if each question stored a record.
+    fn stored(&self, cx: &Costs<'_>) -> Decimal {
+        let written = gb(cx.load(Driver::Reads) * cx.assume.item_kb);
+        cx.known(Driver::StoredGb).unwrap_or_else(|| written * cx.assume.months_kept(None))
+    }
+
     /// The gigabytes of backups that AWS charges for. A backup holds the data and each change of its days, and
     /// at most the data of each day. As much as the data itself is free.
     fn backups(&self, stored: Decimal, questions: Decimal, cx: &Costs<'_>) -> Decimal {

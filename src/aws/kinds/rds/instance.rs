@@ -15,6 +15,7 @@ use super::common;
 use crate::aws::clients::Aws;
 use crate::aws::costs::{Costs, exact};
 use crate::aws::error::{Gone, op};
+use crate::aws::kinds::ec2::sizes::vcpus;
 use crate::aws::resource::{Cx, Resource, Survey};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::drawn::Drawn;
@@ -24,6 +25,7 @@ use payctl_engine::model::meta::{Meta, Pricing, Replace, Traffic, Typical};
 use payctl_engine::model::permit::Permit;
 use payctl_engine::model::text::{Output, Outputs, Text};
 use payctl_engine::model::verdict::{Asked, Verdict};
+use payctl_money::Decimal;
 use payctl_money::bill::Charge;
 
 /// An instance of an Aurora cluster.
@@ -59,6 +61,68 @@ pub(crate) struct Monitoring {
 }
 
 const ENGINE: &str = "aurora-postgresql";
+
+/// The class of instances that scale by capacity units.
+const SERVERLESS: &str = "db.serverless";
+
+/// For how many days AWS keeps the history of the load at no cost, and the most days.
+const FREE_DAYS: u32 = 7;
+const LONGEST: u32 = 731;
+
+/// How large an instance is.
+pub(crate) enum Size {
+    /// A class with so many vCPUs.
+    Vcpus(Decimal),
+    /// Capacity units, at least and on average.
+    Units(Decimal, Decimal),
+}
+
+impl Instance {
+    /// Its size; none if its class or its cluster does not tell.
+    pub(crate) fn size(&self, cx: &Costs<'_>) -> Option<Size> {
+        if self.class != SERVERLESS {
+            return vcpus(self.class.strip_prefix("db.")?).map(Size::Vcpus);
+        }
+        let units = cx.target::<Cluster>(&self.cluster)?.1.serverless?;
+        let least = exact(units.min);
+        Some(Size::Units(least, cx.assume.average(least, exact(units.max))))
+    }
+
+    /// The history of its load. Seven days are free. AWS has a price for two years, and one for the first month
+    /// and for each further one.
+    fn insights(&self, cx: &Costs<'_>) -> Vec<Charge> {
+        let Some(days) = self.insights_days.filter(|days| *days > FREE_DAYS) else {
+            return Vec::new();
+        };
+        let family = match self.class.split('.').nth(1) {
+            Some("serverless") | None => "Serverless".to_owned(),
+            Some(family) => family.to_uppercase(),
+        };
+        let (least, average) = match self.size(cx) {
+            Some(Size::Vcpus(count)) => (count, count),
+            Some(Size::Units(least, average)) => (least, average),
+            // The unit itself, so that the missing price is named.
+            None => (Decimal::ONE, Decimal::ONE),
+        };
+        let terms = match days {
+            LONGEST => vec![("long", Decimal::ONE)],
+            days => vec![("first", Decimal::ONE), ("more", Decimal::from(days / 31 - 1))],
+        };
+        let of_term = |(term, months): (&str, Decimal)| {
+            let meter = format!("insights.{term}.{family}");
+            let each = months * cx.share();
+            let what = match term {
+                "more" => "history of its load, further months",
+                _ => "history of its load",
+            };
+            [
+                Charge::fixed(what, &*meter, least * each),
+                Charge::usage(format!("{what}, by load"), &*meter, (average - least) * each),
+            ]
+        };
+        terms.into_iter().flat_map(of_term).collect()
+    }
+}
 
 impl Resource for Instance {
     const META: Meta = Meta {
@@ -162,20 +226,23 @@ impl Resource for Instance {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        if self.class != "db.serverless" {
-            let meter = format!("aurora.{}", self.class);
-            return vec![Charge::fixed("database instance", meter, cx.hours())];
-        }
-        let cluster = cx.target::<Cluster>(&self.cluster);
-        let Some(units) = cluster.and_then(|(_, cluster)| cluster.serverless) else {
-            return Vec::new();
+        let mut charges = match self.size(cx) {
+            Some(Size::Units(least, average)) => vec![
+                Charge::fixed("capacity units", "aurora.acu", least * cx.hours()),
+                Charge::usage(
+                    "capacity units by load",
+                    "aurora.acu",
+                    (average - least) * cx.hours(),
+                ),
+            ],
+            Some(Size::Vcpus(_)) | None if self.class == SERVERLESS => Vec::new(),
+            Some(Size::Vcpus(_)) | None => {
+                let meter = format!("aurora.{}", self.class);
+                vec![Charge::fixed("database instance", meter, cx.hours())]
+            }
         };
-        let least = exact(units.min);
-        let more = cx.assume.average(least, exact(units.max)) - least;
-        vec![
-            Charge::fixed("capacity units", "aurora.acu", least * cx.hours()),
-            Charge::usage("capacity units by load", "aurora.acu", more * cx.hours()),
-        ]
+        charges.extend(self.insights(cx));
+        charges
     }
 
     async fn survey(cx: &Survey<'_>) -> Result<Vec<Found<Self>>, OpError> {

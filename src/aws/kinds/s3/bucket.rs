@@ -9,6 +9,7 @@
 mod convert;
 mod empty;
 mod settings;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -110,30 +111,6 @@ pub(crate) struct AccessLog {
     pub bucket: Text,
     /// The prefix of log keys.
     pub prefix: String,
-}
-
-/// S3 moves no smaller objects to another class, unless a rule says so, in KB.
-const LEAST_MOVED_KB: u32 = 128;
-
-/// What a bucket keeps of so many gigabytes in a month, by class.
-fn storage(bucket: &Bucket, gb: Decimal, moves: bool, cx: &Costs<'_>) -> Vec<Charge> {
-    let rules = || bucket.lifecycle.values().filter(|rule| rule.prefix.is_empty());
-    let expiry = rules().filter_map(|rule| rule.expire_days).min();
-    let end = cx.assume.months_kept(expiry);
-    let mut moved: Vec<(u32, &str)> = rules()
-        .filter(|_| moves)
-        .flat_map(|rule| rule.transitions.iter().map(|(class, days)| (*days, class.as_str())))
-        .collect();
-    moved.sort_unstable();
-    let starts = [(0, "STANDARD")].into_iter().chain(moved.iter().copied());
-    let ends =
-        moved.iter().map(|(days, _)| cx.assume.months_kept(Some(*days)).min(end)).chain([end]);
-    let kept = starts.zip(ends).map(|((days, class), until)| {
-        let months = until - cx.assume.months_kept(Some(days)).min(until);
-        let meter = format!("s3.{}", class.to_lowercase());
-        Charge::usage(format!("storage, {class}"), meter, gb * months)
-    });
-    kept.collect()
 }
 
 impl Resource for Bucket {
@@ -298,7 +275,8 @@ impl Resource for Bucket {
 
     fn passes(&self, cx: &Costs<'_>) -> Vec<Passed<Address>> {
         let requests = cx.load(Driver::Puts) + cx.load(Driver::Gets);
-        let mut flows = Vec::new();
+        let detectors = cx.all("guardduty.detector");
+        let mut flows = Costs::each(detectors, Driver::DataEvents, requests);
         if let Some(log) = &self.access_log {
             let written = gb(requests * cx.assume.log_kb);
             flows.extend(to(&log.bucket, Driver::DeliveredGb, written));
@@ -310,16 +288,11 @@ impl Resource for Bucket {
     }
 
     fn charges(&self, cx: &Costs<'_>) -> Vec<Charge> {
-        let puts = cx.load(Driver::Puts);
-        let small = gb(puts * cx.assume.item_kb);
-        let large = cx.load(Driver::Gb) + cx.load(Driver::DeliveredGb);
         let mut charges = vec![
-            Charge::usage("writes", "s3.put", puts),
+            Charge::usage("writes", "s3.put", cx.load(Driver::Puts)),
             Charge::usage("reads", "s3.get", cx.load(Driver::Gets)),
         ];
-        let moves_small = cx.assume.item_kb >= Decimal::from(LEAST_MOVED_KB);
-        charges.extend(storage(self, small, moves_small, cx));
-        charges.extend(storage(self, large, true, cx));
+        charges.extend(self.storage(cx));
         charges
     }
 

@@ -143,6 +143,31 @@ pub(crate) enum Part {
     Other(String),
 }
 
+impl WebAcl {
+    /// The rule groups that cost extra. AWS charges for those against bots, and a vendor for its own.
+    fn paid_groups(&self, cx: &Costs<'_>) -> [Charge; 3] {
+        let groups = || {
+            self.rules.values().filter_map(|rule| match &rule.matches {
+                Match::Managed { vendor, group, .. } => Some((vendor.as_str(), group.as_str())),
+                _ => None,
+            })
+        };
+        let of_bots =
+            groups().filter(|group| *group == ("AWS", "AWSManagedRulesBotControlRuleSet"));
+        let bots = Decimal::from(of_bots.count());
+        let vendors = Decimal::from(groups().filter(|(vendor, _)| *vendor != "AWS").count());
+        [
+            Charge::fixed("Bot Control", "waf.bot_control", bots * cx.share()),
+            Charge::usage(
+                "requests to Bot Control",
+                "waf.bot_control_requests",
+                bots * cx.load(Driver::Requests),
+            ),
+            Charge::fixed("rule groups of vendors", "waf.vendor", vendors * cx.share()),
+        ]
+    }
+}
+
 impl Resource for WebAcl {
     const META: Meta = Meta {
         drawn: Drawn::a_box(Lane::Entry, "firewall", "firewall"),
@@ -323,6 +348,7 @@ impl Resource for WebAcl {
             Charge::fixed("rules", "waf.rule", rules),
             Charge::usage("requests", "waf.requests", requests),
         ];
+        charges.extend(self.paid_groups(cx));
         if let Some(log) = &self.logging {
             let logged = gb(requests * cx.assume.log_kb);
             charges.push(Charge::usage("log", delivery(&log.destination, cx), logged));
