@@ -25,7 +25,7 @@ use crate::ui::savings;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::scope::Scope;
-use payctl_engine::plan::{Plan, Purpose};
+use payctl_engine::plan::Plan;
 
 /// Show what the environment costs
 ///
