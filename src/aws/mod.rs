@@ -23,7 +23,6 @@ mod quotas;
 pub mod reading;
 pub mod resource;
 pub mod restores;
-pub mod sides;
 pub mod spent;
 mod tags;
 mod together;

@@ -12,9 +12,8 @@ use time::OffsetDateTime;
 
 use super::error::{CliError, ErrorKind};
 use super::session::{self, Session, Sketch};
-use super::{Context, Global, advice, exit, expiry, prices, spending};
+use super::{Context, Global, advice, exit, expiry, prices, sides, spending};
 use crate::aws::costs::{self, Resources};
-use crate::aws::sides;
 use crate::config;
 use crate::config::schema::text::TimeSpan;
 use crate::ui::compared::{self, Sides};

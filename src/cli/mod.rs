@@ -60,6 +60,7 @@ mod schema;
 mod secret;
 mod session;
 mod shift;
+pub mod sides;
 mod signals;
 mod spending;
 mod status;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use payctl::aws::costs::{self, Known, Resources, known};
 use payctl::aws::provider::AwsProvider;
-use payctl::aws::sides::Sides;
+use payctl::cli::sides::Sides;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::live::{Found, Live, Owner, Phase};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::costs::{Known, Resources, known, with_references};
+use crate::aws::costs::{Known, Resources, known, with_references};
 use payctl_engine::model::address::Address;
 use payctl_engine::plan::{Action, Change, Plan, Purpose};
 
