@@ -119,8 +119,15 @@ mod tests {
 
     #[test]
     fn one_is_not_many() {
-        let said =
-            [("1", "hour"), ("0.5", "hour"), ("730", "hour"), ("2", "GB"), ("2", "GB-month")];
+        let said = [
+            ("1", "hour"),
+            ("0.5", "hour"),
+            ("730", "hour"),
+            ("2", "GB"),
+            ("2", "GB-month"),
+            ("0", "GB"),
+            ("0.0001", "GB"),
+        ];
         let said = said.map(|(quantity, unit)| counted(d(quantity), unit));
         assert_eq!(
             said,
