@@ -85,6 +85,20 @@ pub fn is_spare<'a>(goes: &Address, mut stays: impl Iterator<Item = &'a Address>
 /// The kinds beside those that can be lent which serve only the environment that has them.
 const OWN: [&str; 3] = ["ec2.flow_log", "elb.listener_rule", "route53.record"];
 
+/// By kind: the fields of which each entry serves somebody, and the fields that say whom.
+const SERVING: [(&str, &[&str], &[&str]); 4] = [
+    ("ec2.gateway_endpoint", &["route_tables"], &[]),
+    ("ec2.route_table", &["routes", "subnets"], &["subnets"]),
+    ("ec2.security_group_rules", &["rules"], &["group"]),
+    (LISTENER, &["certificate", "other_certificates"], &[]),
+];
+
+/// The fields of a kind of which each entry serves somebody who borrows it, and the fields that say whom.
+pub fn serving(kind: &str) -> (&'static [&'static str], &'static [&'static str]) {
+    let found = SERVING.iter().find(|(serving, _, _)| *serving == kind);
+    found.map_or((&[], &[]), |(_, entries, whom)| (entries, whom))
+}
+
 const ATTACHMENT: &str = "secretsmanager.attachment";
 const BALANCER: &str = "elb.load_balancer";
 const BUCKET: &str = "s3.bucket";

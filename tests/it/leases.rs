@@ -220,7 +220,7 @@ fn a_plan_takes_no_lease() {
 #[test]
 fn a_second_run_waits_for_the_first() {
     let folder = shop();
-    let mut first = folder.start_slowly(APPLY, Duration::from_millis(100));
+    let mut first = folder.start_slowly(APPLY, Duration::from_millis(1000));
     assert!(first.wait_for("sqs.queue", 1), "{}", first.said());
     let refused = folder.run(&format!("{DESTROY} --lock-timeout 0s"));
     assert_eq!(refused.code, Some(1), "{}", refused.err);

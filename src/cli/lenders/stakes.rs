@@ -4,16 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::blueprint::loans::serving;
 use payctl_engine::diff::FieldChange;
 use payctl_engine::plan::Change;
-
-/// The fields of which each entry serves somebody.
-const LISTS: &[(&str, &[&str])] = &[
-    ("ec2.gateway_endpoint", &["route_tables"]),
-    ("ec2.route_table", &["routes", "subnets"]),
-    ("ec2.security_group_rules", &["rules"]),
-    ("elb.listener", &["certificate", "other_certificates"]),
-];
 
 /// What is at stake in a change.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,21 +21,20 @@ impl<'a> Stakes<'a> {
     /// None if the change has no live object.
     pub(super) fn of(change: &'a Change) -> Option<Self> {
         let live = change.live.as_ref()?;
-        let kind = change.address.kind.as_str();
-        let lists = LISTS.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, lists)| lists);
-        let is_list = |field: &&FieldChange| {
+        let (entries, whom) = serving(&change.address.kind);
+        let is_entry = |field: &&FieldChange| {
             let root = field.path.split('.').next().unwrap_or_default();
-            lists.contains(&root)
+            entries.contains(&root)
         };
         let mut removed = Vec::new();
-        for field in change.fields.iter().filter(is_list) {
+        for field in change.fields.iter().filter(is_entry) {
             take_away(field, &mut removed);
         }
         let mut ids = BTreeSet::from([live.id.as_str()]);
         ids.extend(live.outputs.values().map(String::as_str));
         // Members of the group of a rule, and of the groups that it admits; what stands in the subnets of a route.
         removed.iter().for_each(|value| texts(value, &mut ids));
-        let parts = ["group", "subnets"].into_iter().filter_map(|field| live.spec.get(field));
+        let parts = whom.iter().filter_map(|field| live.spec.get(*field));
         parts.for_each(|value| texts(value, &mut ids));
         ids.retain(|id| is_id(id));
         Some(Self { removes: !removed.is_empty(), ids })
