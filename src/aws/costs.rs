@@ -309,7 +309,12 @@ pub fn bill(resources: &Resources, assume: &Assumptions, prices: &Prices) -> Bil
                 }));
             }
             Err(error) => {
-                unread.push(Unpriced { address: address.to_string(), reason: error.message });
+                unread.push(Unpriced {
+                    address: address.to_string(),
+                    component: kind.meta().section.to_owned(),
+                    what: "everything".to_owned(),
+                    reason: error.message,
+                });
             }
         }
     }

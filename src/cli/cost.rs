@@ -1,11 +1,11 @@
 //! `payctl cost`, and the money of a plan.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use payctl_money::Decimal;
 use payctl_money::bill::Bill;
 use payctl_money::compare::{Comparison, Row};
-use payctl_money::load::Assumptions;
+use payctl_money::load::{Assumptions, Difference};
 use payctl_money::prices::Prices;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -16,9 +16,12 @@ use super::{Context, Global, advice, exit, expiry, prices, spending};
 use crate::aws::costs::{self, Known, Resources};
 use crate::config;
 use crate::config::schema::text::TimeSpan;
+use crate::ui::compared::{self, Sides};
 use crate::ui::cost as texts;
-use crate::ui::cost::{Impact, Sides, Statement, Until};
+use crate::ui::cost::{Statement, Until};
+use crate::ui::impact::Impact;
 use crate::ui::savings;
+use payctl_engine::model::address::Address;
 use payctl_engine::model::desired::Blueprint;
 use payctl_engine::model::live::Live;
 use payctl_engine::model::scope::Scope;
@@ -27,7 +30,8 @@ use payctl_engine::plan::{Action, Change, Plan, Purpose};
 /// Show what the environment costs
 ///
 /// Computes from the config, from the assumptions in `[usage]`, and from the list prices in payctl. Each
-/// price has its source and its date. Only --live-prices, --measured and --actual call AWS.
+/// price has its source and its date. Only --live-prices, --measured and --actual call AWS. With --target,
+/// shows the part of these resources, each with its share of the tiers.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Compare with the environment of the same name in another config directory
@@ -49,11 +53,17 @@ pub(super) struct Args {
     #[arg(long)]
     live_prices: bool,
     /// Take the load of so many days from CloudWatch instead of `[usage]`, and show how far that was off
-    #[arg(long, value_name = "DAYS", value_parser = spending::days, conflicts_with_all = ["baseline", "against", "advise"])]
+    #[arg(
+        long,
+        value_name = "DAYS",
+        value_parser = spending::days,
+        allow_hyphen_values = true,
+        conflicts_with_all = ["baseline", "against", "advise"]
+    )]
     measured: Option<u16>,
     /// Show what so many days cost beside the estimate, from Cost Explorer: AWS charges 0.01 USD a
     /// request
-    #[arg(long, value_name = "DAYS", value_parser = spending::days)]
+    #[arg(long, value_name = "DAYS", value_parser = spending::days, allow_hyphen_values = true)]
     actual: Option<u16>,
     /// Subtract the monthly quantities that AWS never charges
     #[arg(long)]
@@ -71,82 +81,101 @@ enum Format {
     Markdown,
 }
 
+/// How bills are computed.
+struct Billing {
+    assume: Assumptions,
+    /// Prices in place of those in payctl, the last counts first.
+    own: Vec<Prices>,
+    /// The addresses and kinds that count; all without any.
+    targets: Vec<String>,
+}
+
+impl Billing {
+    fn bill(&self, blueprint: &Blueprint) -> Bill {
+        let bill = bill_of(blueprint, &self.assume, &self.own);
+        if self.targets.is_empty() { bill } else { bill.part(|address| self.has(address)) }
+    }
+
+    fn has(&self, address: &str) -> bool {
+        let kind = address.split('/').next().unwrap_or_default();
+        self.targets.iter().any(|target| target == address || target == kind)
+    }
+}
+
+/// The other side of a comparison.
+struct Other {
+    name: String,
+    before: Bill,
+    differences: Vec<Difference>,
+    steps: Vec<Row>,
+}
+
 pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     let env = cx.env()?;
     let after = sketch(&cx.global, &env)?;
-    let mut assume = after.assume.clone();
-    assume.free_quantities |= args.free_quantities;
-    let mut own = Vec::new();
-    if args.live_prices {
-        let aws = session::account(cx).await?;
-        own.push(prices::live(cx, &aws, &after.blueprint.scope.region).await?);
-        session::explain_calls(cx, &aws);
-    }
-    // Negotiated prices count before those of the list.
-    let region = &after.blueprint.scope.region;
-    own.extend(args.prices.as_deref().map(|path| prices::read(path, region)).transpose()?);
-    let mut bill = bill_of(&after.blueprint, &assume, &own);
+    let before = match (&args.baseline, &args.against) {
+        (Some(dir), _) => Some((dir.display().to_string(), sketch(&at(cx, dir), &env)?)),
+        (None, Some(other)) => Some((other.clone(), sketch(&cx.global, other)?)),
+        (None, None) => None,
+    };
+    let both = [Some(&after), before.as_ref().map(|(_, before)| before)];
+    check_targets(cx, args, both.into_iter().flatten().map(|sketch| &sketch.blueprint))?;
+    let mut billing = billing(cx, args, &after).await?;
+    let mut bill = billing.bill(&after.blueprint);
     let (mut measured, mut actual) = (None, None);
     if args.measured.is_some() || args.actual.is_some() {
         let session = Session::open(cx, &env).await?;
         if let Some(days) = args.measured {
-            let measuring = spending::measure(cx, &session, &assume, &bill, days);
-            let (own_load, found) = Box::pin(measuring).await?;
-            (assume, measured) = (own_load, Some(found));
-            bill = bill_of(&after.blueprint, &assume, &own);
+            let measuring = spending::measure(cx, &session, &billing.assume, &bill, days);
+            let (own_load, mut found) = Box::pin(measuring).await?;
+            if !billing.targets.is_empty() {
+                found.drivers.retain(|driven| billing.has(&driven.address));
+                found.gaps.retain(|gap| billing.has(&gap.address));
+            }
+            (billing.assume, measured) = (own_load, Some(found));
+            bill = billing.bill(&after.blueprint);
         }
         if let Some(days) = args.actual {
             actual = Some(Box::pin(spending::actual(cx, &session, &bill, days)).await?);
         }
     }
-    let before = match (&args.baseline, &args.against) {
-        (Some(dir), _) => {
-            let elsewhere = Global { config_dir: dir.clone(), ..cx.global.clone() };
-            Some((dir.display().to_string(), sketch(&elsewhere, &env)?))
-        }
-        (None, Some(other)) => Some((other.clone(), sketch(&cx.global, other)?)),
-        (None, None) => None,
-    };
     // Both sides have the same load, that of the environment that is asked about.
-    let compared = before.map(|(name, before)| {
+    let other = before.map(|(name, before)| {
         let differences = after.assume.differences(&before.assume);
-        let before = bill_of(&before.blueprint, &assume, &own);
-        (name, Comparison::of(&before, &bill), before, differences)
+        let before = billing.bill(&before.blueprint);
+        let dir = args.baseline.as_deref();
+        let steps = dir.map(|dir| steps(cx, &billing, dir, &env, [&before, &bill])).transpose()?;
+        Ok::<_, CliError>(Other { name, before, differences, steps: steps.unwrap_or_default() })
     });
-    let mut steps = Vec::new();
-    if let (Some(dir), Some((_, _, before, _))) = (&args.baseline, &compared) {
-        let elsewhere = Global { config_dir: dir.clone(), ..cx.global.clone() };
-        let mut last = before.total();
-        for name in steps_of(dir, &env)? {
-            let step = bill_of(&sketch(&elsewhere, &name)?.blueprint, &assume, &own);
-            let name = name[env.len() + 1..].to_owned();
-            steps.push(Row { name, before: last, after: step.total() });
-            last = step.total();
-        }
-        if !steps.is_empty() {
-            steps.push(Row { name: "the rest".into(), before: last, after: bill.total() });
-        }
-    }
-    let advice = args.advise.then(|| advice::advised(&after, &bill, &assume, &own));
+    let other = other.transpose()?;
+    let compared = other.as_ref().map(|other| Comparison::of(&other.before, &bill));
+    let sides = other.as_ref().zip(compared.as_ref()).map(|(other, compared)| Sides {
+        name: &other.name,
+        before: &other.before,
+        compared,
+        usage_of: &env,
+        differences: &other.differences,
+        steps: &other.steps,
+    });
+    let advice = args.advise.then(|| advice::advised(&after, &bill, &billing.assume, &billing.own));
     let Scope { project, region, .. } = &after.blueprint.scope;
-    let scope = format!("{project} {env} in {region}");
+    let mut scope = format!("{project} {env} in {region}");
+    if !billing.targets.is_empty() {
+        scope = format!("{} of {scope}", billing.targets.join(", "));
+    }
     let now = OffsetDateTime::now_utc();
     let ttl = after.loaded.config.ttl.as_ref().map(TimeSpan::time);
     let until = ttl.and_then(|ttl| Until::of(&bill, now, expiry::end(ttl, now)?));
-    let sides = compared.as_ref().map(|(name, compared, before, differences)| Sides {
-        name,
-        before,
-        compared,
-        usage_of: &env,
-        differences,
-        steps: &steps,
-    });
-    let (kind, body) = ("cost", || {
-        let mut body = texts::json(&bill, &assume);
-        if let Some(sides) = &sides {
-            body["baseline"] = texts::comparison_json(sides, &assume);
+    let assume = &billing.assume;
+    let body = || {
+        let mut body = texts::json(&bill, assume);
+        if !billing.targets.is_empty() {
+            body["targets"] = json!(billing.targets);
         }
-        if let Some(until) = &until {
+        if let Some(sides) = &sides {
+            body["baseline"] = compared::json(sides, assume);
+        }
+        if let Some(until) = until.as_ref().filter(|_| !bill.is_unknown()) {
             body["until"] = until.json();
         }
         if let Some(found) = &advice {
@@ -160,10 +189,16 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
             body["actual"] = actual.json();
         }
         body
-    });
-    let (compared, until) = (sides.as_ref(), until.as_ref());
-    let statement = Statement { scope: &scope, bill: &bill, assume: &assume, until, compared };
-    cx.show(kind, body, || {
+    };
+    let statement = Statement {
+        scope: &scope,
+        bill: &bill,
+        assume,
+        until: until.as_ref(),
+        compared: sides.as_ref(),
+        is_full: cx.global.verbose > 0,
+    };
+    cx.show("cost", body, || {
         let style = cx.screen.out;
         let mut text = match args.format {
             Format::Text => texts::text(statement, style),
@@ -181,6 +216,81 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         text
     })?;
     Ok(exit::SUCCESS)
+}
+
+/// What bills are computed with, from the flags.
+async fn billing(cx: &Context, args: &Args, sketch: &Sketch) -> Result<Billing, CliError> {
+    let region = &sketch.blueprint.scope.region;
+    // First the file, which costs no call. Negotiated prices count before those of the list.
+    let file = args.prices.as_deref().map(|path| prices::read(cx, path, region)).transpose()?;
+    let mut own = Vec::new();
+    if args.live_prices {
+        let aws = session::account(cx).await?;
+        own.push(prices::live(cx, &aws, region).await?);
+        session::explain_calls(cx, &aws);
+    }
+    own.extend(file);
+    let mut assume = sketch.assume.clone();
+    assume.free_quantities |= args.free_quantities;
+    Ok(Billing { assume, own, targets: cx.global.targets.clone() })
+}
+
+/// Refuses a target that neither side has, and what only a whole environment has.
+fn check_targets<'a>(
+    cx: &Context,
+    args: &Args,
+    blueprints: impl Iterator<Item = &'a Blueprint>,
+) -> Result<(), CliError> {
+    let whole = [("--advise", args.advise), ("--actual", args.actual.is_some())];
+    let whole = whole.into_iter().find(|(_, is_set)| *is_set);
+    if let (Some((flag, _)), false) = (whole, cx.global.targets.is_empty()) {
+        let title = format!("{flag} needs the whole environment, not a part of it");
+        return Err(CliError::new(ErrorKind::User, title).hinted("leave out --target"));
+    }
+    let known: BTreeSet<&Address> =
+        blueprints.flat_map(|blueprint| blueprint.resources.keys()).collect();
+    for target in &cx.global.targets {
+        let is_known =
+            |address: &&Address| address.to_string() == *target || address.kind == *target;
+        if known.iter().copied().any(|address| is_known(&address)) {
+            continue;
+        }
+        let title = format!("no resource matches the target `{target}`");
+        let hint = match session::alike(known.iter().copied(), target).as_slice() {
+            [] => "payctl graph shows the addresses of the environment".to_owned(),
+            alike => format!("did you mean {}?", alike.join(" or ")),
+        };
+        return Err(CliError::new(ErrorKind::User, title).hinted(hint));
+    }
+    Ok(())
+}
+
+/// The flags for a config in another directory.
+fn at(cx: &Context, dir: &Path) -> Global {
+    Global { config_dir: dir.to_owned(), ..cx.global.clone() }
+}
+
+/// The steps from one bill to another.
+fn steps(
+    cx: &Context,
+    billing: &Billing,
+    dir: &Path,
+    env: &str,
+    [first, end]: [&Bill; 2],
+) -> Result<Vec<Row>, CliError> {
+    let mut steps = Vec::new();
+    let mut last = first.clone();
+    for name in steps_of(dir, env)? {
+        let step = billing.bill(&sketch(&at(cx, dir), &name)?.blueprint);
+        let total = Comparison::of(&last, &step).total;
+        steps.push(Row { name: name[env.len() + 1..].to_owned(), ..total });
+        last = step;
+    }
+    if !steps.is_empty() {
+        let total = Comparison::of(&last, end).total;
+        steps.push(Row { name: "the rest".to_owned(), ..total });
+    }
+    Ok(steps)
 }
 
 fn sketch(global: &Global, env: &str) -> Result<Sketch, CliError> {
@@ -257,7 +367,6 @@ pub(super) fn impact(session: &Session, plan: &Plan, end: Option<OffsetDateTime>
         payments: session.assume.payments_per_month,
         until,
         budget: session.budget,
-        priced_by: session.priced_by.clone(),
     }
 }
 
@@ -273,64 +382,4 @@ fn as_live(change: &Change, live: &Live, wanted: &Resources, known: &Known) -> V
         }
     }
     spec
-}
-
-/// Refuses an apply that goes over the budget, unless it lowers the cost or has a reason, which then
-/// counts.
-pub(super) fn check_budget(
-    cx: &Context,
-    session: &Session,
-    plan: &Plan,
-    reason: Option<&str>,
-) -> Result<Option<String>, CliError> {
-    let Some(budget) = session.budget else { return Ok(None) };
-    if plan.purpose == Purpose::Destroy || plan.changes.is_empty() {
-        return Ok(None);
-    }
-    let Impact { before, after, .. } = impact(session, plan, None);
-    warn_of_unpriced(cx, budget, &after);
-    // What has no price may cost more than all that is saved, and its end may save more than all that is added.
-    let lacks =
-        |one: &Bill, other: &Bill| one.unpriced.iter().any(|it| !other.unpriced.contains(it));
-    let lowers = after.total() <= before.total() || lacks(&before, &after);
-    if after.total() <= budget || lowers && !lacks(&after, &before) {
-        return Ok(None);
-    }
-    let over = format!(
-        "the environment would cost {} USD a month, and its budget is {} USD",
-        texts::amount(after.total()),
-        texts::amount(budget)
-    );
-    if let Some(reason) = reason {
-        cx.note(format_args!("Over budget: {over}. Reason: {reason}"));
-        if cx.screen.json {
-            let body = json!({ "monthly": payctl_money::bill::number_of(after.total(), 2),
-                "budget": payctl_money::bill::number_of(budget, 2), "reason": reason });
-            let line = crate::ui::json::line(std::time::SystemTime::now(), "over_budget", &body);
-            cx.screen.data(&line)?;
-        }
-        return Ok(Some(reason.to_owned()));
-    }
-    let new = after.unpriced.iter().filter(|one| !before.unpriced.contains(one));
-    let unknown = new.map(|one| format!("{}, whose price is not known", one.address));
-    let dearest = Some(texts::dearest(&before, &after)).filter(|dearest| !dearest.is_empty());
-    let added: Vec<String> = dearest.into_iter().chain(unknown).collect();
-    Err(CliError::new(ErrorKind::Budget, over)
-        .because(format!("the plan adds {}", added.join(", ")))
-        .hinted("lower the cost, or raise `monthly` in [budget]")
-        .hinted("or go on with --over-budget \"REASON\""))
-}
-
-/// Says that a budget does not count what has no price.
-fn warn_of_unpriced(cx: &Context, budget: Decimal, after: &Bill) {
-    if after.unpriced.is_empty() {
-        return;
-    }
-    let named = after.unpriced.iter().map(|one| format!("{} ({})", one.address, one.reason));
-    cx.screen.note(&format!(
-        "warning: the budget of {} USD cannot be judged, since these have no price and count as 0: \
-         {}\n  state their prices with --prices FILE, or take them from AWS with --live-prices\n",
-        texts::amount(budget),
-        named.collect::<Vec<_>>().join(", ")
-    ));
 }

@@ -11,7 +11,7 @@ use super::forecast::Forecast;
 use super::lease::Hold;
 use super::session::Session;
 use super::signals::Signals;
-use super::{Context, Stage, cost, exit, receipt, restores, sweep};
+use super::{Context, Stage, budget, exit, receipt, restores, sweep};
 use crate::aws::denied;
 use crate::ui::live::Expected;
 use crate::ui::plan::View;
@@ -46,7 +46,7 @@ pub(super) async fn execute(
     if !plan.refused.is_empty() {
         return Err(refused(plan));
     }
-    *hold.over_budget.borrow_mut() = cost::check_budget(cx, session, plan, consent.over_budget)?;
+    *hold.over_budget.borrow_mut() = budget::check(cx, session, plan, consent.over_budget)?;
     let Blueprint { protect, disposable, .. } = session.blueprint;
     let consent = Consent { protect, disposable, answers: cx.screen.answers, ..consent };
     confirm(plan, consent, cx.screen).await?;

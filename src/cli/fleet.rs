@@ -255,7 +255,7 @@ impl Member {
             region: plan.scope.region.clone(),
             state: state_of(&plan, exists),
             unread: plan.unseen.iter().filter(|one| !one.is_unsupported()).count(),
-            cost: Some(forecast.cost.after.total() - forecast.cost.before.total()),
+            cost: forecast.cost.change(),
             error: refusal(&self.env, &plan),
             plan: Some((fleet::Changes::of(&plan), body)),
         };

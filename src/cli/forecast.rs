@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use super::learned::Memory;
 use super::session::Session;
 use super::{Context, cost};
-use crate::ui::cost::Impact;
+use crate::ui::impact::Impact;
 use crate::ui::plan::View;
 use crate::ui::style::Style;
 use payctl_engine::model::meta::Meta;

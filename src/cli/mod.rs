@@ -21,6 +21,7 @@ use signals::Signals;
 
 mod advice;
 mod apply;
+mod budget;
 mod check;
 mod comment;
 mod completions;

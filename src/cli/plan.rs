@@ -10,7 +10,7 @@ use super::preflight::Next;
 use super::session::Session;
 use super::{Context, environment, execute, exit, expiry, fleet, saved, secret, variable};
 use crate::ui::style::Style;
-use crate::ui::{cost as cost_text, diagram, json, markdown, plan as plan_text};
+use crate::ui::{diagram, impact, json, markdown, plan as plan_text};
 use payctl_engine::plan::Purpose;
 
 /// Show what an apply would do, without changing anything
@@ -113,7 +113,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     }
     if let Some(path) = &args.html {
         let summary = plan_text::summary(&plan, Style::PLAIN, None);
-        let summary = [Some(summary), cost_text::in_one_line(&forecast.cost)].into_iter().flatten();
+        let summary = [Some(summary), impact::in_one_line(&forecast.cost)].into_iter().flatten();
         let summary = summary.collect::<Vec<_>>().join(" ");
         let drawing = diagram::of_plan(&session.blueprint, &plan, &forecast.kinds, summary);
         saved::put(path, &payctl_drawing::html(&drawing), "the page", "--html")?;

@@ -68,8 +68,6 @@ pub(super) struct Session {
     pub budget: Option<Decimal>,
     /// Prices in place of those in payctl.
     pub prices: Vec<Prices>,
-    /// Where those are from.
-    pub priced_by: Vec<String>,
     /// How long it lives after an apply.
     pub ttl: Option<Duration>,
     /// The cloud.
@@ -145,7 +143,6 @@ impl Session {
             assume,
             budget,
             prices: Vec::new(),
-            priced_by: Vec::new(),
             ttl,
             provider,
             earlier: 0,
@@ -173,7 +170,6 @@ impl Session {
             assume: Assumptions::default(),
             budget: None,
             prices: Vec::new(),
-            priced_by: Vec::new(),
             ttl: None,
             earlier: aws.meter.total(),
             provider: AwsProvider::new(aws),
@@ -193,15 +189,13 @@ impl Session {
         let aws = self.provider.aws();
         let region = &aws.scope.region;
         // First the file, which costs no call.
-        let own = file.map(|path| prices::read(path, region)).transpose()?;
-        let (mut all, mut names) = (Vec::new(), Vec::new());
+        let own = file.map(|path| prices::read(cx, path, region)).transpose()?;
+        let mut all = Vec::new();
         if is_live {
             all.push(prices::live(cx, aws, region).await?);
-            names.push("AWS's price list".to_owned());
         }
         all.extend(own);
-        names.extend(file.map(|path| path.display().to_string()));
-        (self.prices, self.priced_by) = (all, names);
+        self.prices = all;
         Ok(())
     }
 
@@ -341,10 +335,7 @@ impl Session {
 
     /// The configured address that looks most like this text.
     fn nearest(&self, text: &str) -> Option<String> {
-        let addresses = self.blueprint.resources.keys().map(Address::to_string);
-        let alike = addresses.map(|address| (strsim::jaro_winkler(text, &address), address));
-        let alike = alike.filter(|(likeness, _)| *likeness > 0.85);
-        alike.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, address)| address)
+        alike(self.blueprint.resources.keys(), text).into_iter().next()
     }
 
     /// The effort so far.
@@ -357,6 +348,17 @@ impl Session {
     pub(super) fn explain_calls(&self, cx: &Context) {
         explain_calls(cx, self.provider.aws());
     }
+}
+
+/// Up to three addresses that look like a text, the most alike first.
+pub(super) fn alike<'a>(addresses: impl Iterator<Item = &'a Address>, text: &str) -> Vec<String> {
+    let alike = addresses.map(|address| {
+        let address = address.to_string();
+        (strsim::jaro_winkler(text, &address), address)
+    });
+    let mut alike: Vec<(f64, String)> = alike.filter(|(likeness, _)| *likeness > 0.85).collect();
+    alike.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    alike.into_iter().take(3).map(|(_, address)| address).collect()
 }
 
 /// With `-v`, lists the calls that payctl made.

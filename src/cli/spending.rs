@@ -1,6 +1,6 @@
 //! The real load and the real costs of an environment, for `payctl cost`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use payctl_money::actual;
 use payctl_money::bill::Bill;
@@ -14,10 +14,10 @@ use super::{Context, cost};
 use crate::aws::census;
 use crate::aws::clients::Aws;
 use crate::aws::costs;
-use crate::aws::measured::{self, Object, Reading, Window};
+use crate::aws::measured::{self, Gauge, Object, Reading, Window};
 use crate::aws::spent::{self, Allocation, KEYS};
 use crate::ui::environments;
-use crate::ui::spending::{Actual, Driven, Measured};
+use crate::ui::spending::{Actual, Driven, Gap, Measured};
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::ErrorClass;
 use payctl_engine::model::live::{Live, Owner};
@@ -25,9 +25,16 @@ use payctl_engine::plan::Purpose;
 
 /// A number of days: `30d`.
 pub(super) fn days(text: &str) -> Result<u16, String> {
-    let days = text.strip_suffix('d').and_then(|number| number.parse().ok());
-    days.filter(|days| (1..=365).contains(days))
-        .ok_or_else(|| "write a number of days from 1d to 365d, such as 30d".to_owned())
+    const FORM: &str = "write a number of days from 1d to 365d, such as 30d";
+    let days: Option<i64> = text.strip_suffix('d').and_then(|number| number.parse().ok());
+    match days {
+        Some(0) => Err(format!("a time of 0 days has nothing in it: {FORM}")),
+        Some(..0) => {
+            Err(format!("this time lies in the future, and only the past is known: {FORM}"))
+        }
+        Some(days) => u16::try_from(days).ok().filter(|days| *days <= 365).ok_or(FORM.to_owned()),
+        None => Err(FORM.to_owned()),
+    }
 }
 
 /// Reads the load that CloudWatch measured, and puts it in the place of the assumptions.
@@ -44,8 +51,9 @@ pub(super) async fn measure(
     let found = found.filter(|found| matches!(found.owner, Owner::Ours | Owner::Shared));
     let live: BTreeMap<&Address, &Live> =
         found.map(|found| (&found.address, &found.live)).collect();
-    let here = resources.keys().filter_map(|address| Some((address, *live.get(address)?)));
-    let ids = here.map(|(address, live)| (address.clone(), live.id.clone())).collect();
+    let is_live = |address: &&Address| live.contains_key(*address);
+    let (here, absent): (Vec<&Address>, Vec<&Address>) = resources.keys().partition(is_live);
+    let ids = here.into_iter().map(|address| (address.clone(), live[address].id.clone())).collect();
     let objects: Vec<Object> = costs::gauges(&resources, assume, &ids)
         .into_iter()
         .map(|(address, gauges)| {
@@ -53,37 +61,72 @@ pub(super) async fn measure(
             Object { address, created, gauges }
         })
         .collect();
+    let absent = absent.into_iter().map(|address| (address.clone(), String::new())).collect();
+    let missed = costs::gauges(&resources, assume, &absent);
+    if objects.is_empty() && !missed.is_empty() {
+        return Err(undeployed(session, !live.is_empty()));
+    }
     let window = Window::of(OffsetDateTime::now_utc(), days);
     let read = measured::read(session.provider.aws(), &objects, window).await;
     let (readings, metrics) =
         read.map_err(|error| CliError::cloud("read measures from CloudWatch", &error))?;
     let loads = costs::loads(&resources, assume);
-    let driven = |reading: &Reading| {
-        let Reading { address, driver, quantity, has_values, instead } = reading;
+    let assumed_of = |address: &Address, driver: Driver, instead: &[Driver]| {
         let load = loads.get(address);
         let of = |driver: &Driver| load.and_then(|load| load.known(*driver));
-        let own: Vec<Decimal> = std::iter::once(driver).chain(*instead).filter_map(of).collect();
+        let own: Vec<Decimal> = std::iter::once(&driver).chain(instead).filter_map(of).collect();
         // Of these, `[usage]` says the same for all resources. Any other load that nothing brings is 0.
         let is_for_all = matches!(driver, Driver::Milliseconds | Driver::StoredGb);
-        Driven {
-            address: address.to_string(),
-            driver: driver.to_string(),
-            assumed: (!own.is_empty() || !is_for_all).then(|| own.into_iter().sum()),
-            measured: *quantity,
-            has_values: *has_values,
-        }
+        (!own.is_empty() || !is_for_all).then(|| own.into_iter().sum())
     };
-    let absent = resources.keys().filter(|address| !live.contains_key(address));
+    let driven = |reading: &Reading| Driven {
+        address: reading.address.to_string(),
+        driver: reading.driver.to_string(),
+        assumed: assumed_of(&reading.address, reading.driver, reading.instead),
+        measured: reading.quantity,
+        has_values: reading.has_values,
+    };
+    let unread: BTreeSet<&str> = snapshot.unseen.iter().map(|unseen| &*unseen.kind).collect();
+    let gap = |address: &Address, gauge: &Gauge| Gap {
+        address: address.to_string(),
+        driver: gauge.driver.to_string(),
+        assumed: assumed_of(address, gauge.driver, gauge.instead),
+        why: if unread.contains(&*address.kind) { "cannot be read" } else { "not deployed" },
+    };
+    let gaps = missed.iter().flat_map(|(address, gauges)| {
+        gauges.iter().map(move |gauge| (address, gauge)).collect::<Vec<_>>()
+    });
     let measured = Measured {
         from: window.from,
         until: window.until,
         metrics,
         drivers: readings.iter().map(driven).collect(),
-        absent: absent.map(ToString::to_string).collect(),
+        gaps: gaps.map(|(address, gauge)| gap(address, gauge)).collect(),
         assumed: assumed.clone(),
     };
+    let mut measured_load = measured::applied(assume, &readings);
+    // What is not measured keeps its load, also where what brings it is measured.
+    for (address, gauges) in &missed {
+        let drivers = gauges
+            .iter()
+            .flat_map(|gauge| [gauge.driver].into_iter().chain(gauge.instead.iter().copied()));
+        let known = drivers.filter_map(|driver| Some((driver, loads.get(address)?.known(driver)?)));
+        measured_load.resources.entry(address.to_string()).or_default().extend(known);
+    }
     session.explain_calls(cx);
-    Ok((measured::applied(assume, &readings), measured))
+    Ok((measured_load, measured))
+}
+
+/// The error where there is nothing to measure.
+fn undeployed(session: &Session, is_there_anything: bool) -> CliError {
+    let scope = &session.blueprint.scope;
+    let title = match is_there_anything {
+        true => format!("nothing of {scope} that CloudWatch measures is deployed"),
+        false => format!("{scope} is not deployed, so there is nothing to measure"),
+    };
+    CliError::new(ErrorKind::User, title)
+        .hinted(format!("deploy it with `payctl apply --env {}`", scope.env))
+        .hinted("or leave out --measured: then the cost follows the assumptions in [usage]")
 }
 
 /// Reads what the environment cost, and puts it beside the estimate.
@@ -109,7 +152,7 @@ pub(super) async fn actual(
     }
     if from > asked {
         notes.push(format!(
-            "Not {days} days: costs are known from {from} on, when the environment had been created and \
+            "Not all of the {days} days: costs are known from {from} on, when the environment had been created and \
              its tags were active."
         ));
     }
@@ -187,8 +230,10 @@ mod tests {
     #[test]
     fn a_time_is_a_number_of_days() {
         assert_eq!(days("30d"), Ok(30));
-        for wrong in ["30", "0d", "366d", "d", "30h", "-1d"] {
-            assert!(days(wrong).is_err(), "{wrong}");
+        for wrong in ["30", "366d", "99999999d", "d", "30h", ""] {
+            assert!(days(wrong).is_err_and(|why| why.starts_with("write a number")), "{wrong}");
         }
+        assert!(days("0d").is_err_and(|why| why.starts_with("a time of 0 days")));
+        assert!(days("-30d").is_err_and(|why| why.starts_with("this time lies in the future")));
     }
 }

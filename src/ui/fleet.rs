@@ -5,8 +5,8 @@ use payctl_money::Decimal;
 use payctl_money::bill::number_of;
 use serde_json::{Value, json};
 
-use super::cost::signed;
 use super::json::block;
+use super::money::signed;
 use super::plan::Effort;
 use super::report::Block;
 use super::style::{count, span, table};

@@ -14,7 +14,7 @@ use super::outputs::Outputs;
 use super::plan::{Counts, View, noticed, undone, visible};
 use super::report::{Block, cause, failure};
 use super::text::json_escaped;
-use super::{cost, looking};
+use super::{impact, looking};
 use payctl_engine::apply::Report;
 use payctl_engine::event::{Event, Verb};
 use payctl_engine::model::address::Address;
@@ -89,7 +89,7 @@ pub fn plan(plan: &Plan, view: View<'_>) -> Value {
             "irreversible": irreversible,
         },
         "estimate": view.estimate.map(|estimate| self::estimate(plan, estimate)),
-        "cost": view.cost.map(cost::impact_json),
+        "cost": view.cost.map(impact::json),
         "api_calls": effort.map(|effort| effort.calls),
         "elapsed_ms": effort.map(|effort| millis(effort.elapsed)),
     })

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::cost;
+use super::impact;
 use super::plan::tree::{Section, Tree, times};
 use super::plan::{self, Counts, Detail, View, effects, takes, why};
 use super::style::{Style, count, words};
@@ -92,7 +92,7 @@ fn head(plan: &Plan, view: View<'_>) -> String {
     if let Some(estimate) = view.estimate {
         let _ = writeln!(text, "{}\n", escaped(&takes(plan, estimate, view.is_elsewhere)));
     }
-    let cost = view.cost.map(|cost| cost::block(cost, Style::PLAIN)).unwrap_or_default();
+    let cost = view.cost.map(|cost| impact::block(cost, Style::PLAIN)).unwrap_or_default();
     for line in cost.lines() {
         let _ = writeln!(text, "- {}", escaped(line.trim_start()));
     }

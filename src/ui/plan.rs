@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::cost::{self, Impact};
+use super::impact::{self, Impact};
 use super::report::Block;
 use super::style::{Paint, Style, count, span, step_words, telling_id, words};
 use super::text::one_line;
@@ -217,7 +217,7 @@ pub fn text(plan: &Plan, view: View<'_>) -> String {
     }
     line(&mut text, 0, &summary(plan, style, view.effort));
     if let Some(cost) = view.cost {
-        text.push_str(&cost::block(cost, style));
+        text.push_str(&impact::block(cost, style));
     }
     text
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use payctl_money::Decimal;
 use payctl_money::bill::number_of;
-use payctl_money::{Decimal, round};
 use serde_json::{Value, json};
 
-use super::cost::{aligned, amount};
+use super::money::{amount, number};
 use super::style::{Paint, Style};
 
 /// A change to the config that lowers the cost.
@@ -66,7 +66,7 @@ const NO_LINES: &str = "Hints have no lines to write. They count in no saving.";
 impl Turn {
     /// In words.
     fn text(&self) -> String {
-        let rate = |number| round(number, 2);
+        let rate = |rate| number(rate, 2);
         format!(
             "It turns at {} writes and {} reads a second on average, {} times the assumed load: below, \
              paying for requests costs less, and above, capacity.",
@@ -88,19 +88,25 @@ impl Turn {
 /// Savings and hints for a terminal.
 pub fn text(advised: &Advised, style: Style) -> String {
     let Advised { savings, hints } = advised;
-    let mut text = format!("\n{}\n", style.paint(Paint::Bold, "Savings"));
+    let sums = savings.iter().map(|saving| saving.saved);
+    let sums = sums.chain(hints.iter().map(|hint| hint.monthly)).map(amount);
+    let width = sums.map(|sum| sum.chars().count()).max().unwrap_or_default();
+    let aligned = |sum: Decimal| format!("{:>width$}", amount(sum));
+    let below = " ".repeat(width + 3);
+    let title = "Savings, in USD a month";
+    let mut text = format!("\n{}\n", style.paint(Paint::Bold, title));
     for Saving { what, saved, risk, lines, turn } in savings {
         let _ = writeln!(text, "  {} {what}", aligned(*saved));
         let turn = turn.as_ref().map(Turn::text);
         for line in [*risk].into_iter().chain(turn.as_deref()).chain(lines.lines()) {
-            let _ = writeln!(text, "            {line}");
+            let _ = writeln!(text, "{below}{line}");
         }
     }
     let _ = writeln!(text, "  {}", if savings.is_empty() { NO_SAVING } else { APART });
     if !hints.is_empty() {
         let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "Hints"));
         for Hint { what, monthly, about } in hints {
-            let _ = writeln!(text, "  {} {what}\n            {about}", aligned(*monthly));
+            let _ = writeln!(text, "  {} {what}\n{below}{about}", aligned(*monthly));
         }
         let _ = writeln!(text, "  {NO_LINES}");
     }

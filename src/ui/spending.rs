@@ -1,16 +1,17 @@
 //! Measured load and paid costs, beside what was assumed and estimated.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use payctl_money::actual::{Line, Sort};
 use payctl_money::bill::{Bill, number_of};
-use payctl_money::{Decimal, percent};
+use payctl_money::{Decimal, percent, round};
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
-use super::cost::{amount, number, sectioned};
-use super::style::Style;
+use super::money::{amount, counted, number, sectioned, tabled};
+use super::style::{Style, count};
 
 /// One driver of a resource, as assumed and as measured.
 #[derive(Clone, Debug)]
@@ -27,6 +28,19 @@ pub struct Driven {
     pub has_values: bool,
 }
 
+/// One driver of a resource that is not measured.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// The resource.
+    pub address: String,
+    /// The driver, in a word.
+    pub driver: String,
+    /// What a month is assumed to bring; none if only `[usage]` says so for all.
+    pub assumed: Option<Decimal>,
+    /// Why it is not measured.
+    pub why: &'static str,
+}
+
 /// What was measured, beside the assumptions.
 #[derive(Clone, Debug)]
 pub struct Measured {
@@ -38,8 +52,8 @@ pub struct Measured {
     pub metrics: usize,
     /// What was measured.
     pub drivers: Vec<Driven>,
-    /// Resources of the config that are not deployed.
-    pub absent: Vec<String>,
+    /// Drivers that are not measured, and keep their assumption.
+    pub gaps: Vec<Gap>,
     /// The bill by the assumptions.
     pub assumed: Bill,
 }
@@ -74,8 +88,7 @@ type Pair<'a> = (&'a str, &'a str, Decimal, Decimal);
 
 /// The items that cost something in one of two bills, the largest difference first.
 fn pairs<'a>(before: &'a Bill, after: &'a Bill) -> Vec<Pair<'a>> {
-    let mut pairs: std::collections::BTreeMap<(&str, &str), (Decimal, Decimal)> =
-        std::collections::BTreeMap::new();
+    let mut pairs: BTreeMap<(&str, &str), (Decimal, Decimal)> = BTreeMap::new();
     for item in &before.items {
         pairs.entry((&item.address, &item.what)).or_default().0 += item.monthly;
     }
@@ -88,21 +101,23 @@ fn pairs<'a>(before: &'a Bill, after: &'a Bill) -> Vec<Pair<'a>> {
     pairs
 }
 
-/// A table under a title, for a terminal or as Markdown.
-fn section(title: &str, head: &[&str], rows: Vec<Vec<String>>, style: Option<Style>) -> String {
+/// A table under a title, for a terminal or as Markdown. Numbers stand in some columns.
+fn section(
+    title: &str,
+    head: &[&str],
+    rows: Vec<Vec<String>>,
+    numbers: &[usize],
+    style: Option<Style>,
+) -> String {
     let mut text = String::new();
     let Some(style) = style else {
-        let _ = writeln!(text, "\n#### {title}\n\n| {} |", head.join(" | "));
-        let rule: Vec<&str> = head.iter().map(|_| "---").collect();
-        let _ = writeln!(text, "|{}|", rule.join("|"));
-        for row in rows {
-            let _ = writeln!(text, "| {} |", row.join(" | "));
-        }
+        let _ = writeln!(text, "\n#### {title}");
+        tabled(&mut text, head, &rows, numbers);
         return text;
     };
     let head = head.iter().map(|cell| (*cell).to_owned()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    sectioned(&mut text, title, &rows, style);
+    sectioned(&mut text, title, rows, numbers, style);
     text
 }
 
@@ -118,9 +133,14 @@ impl Measured {
             vec![address.clone(), driver.clone(), assumed, measured, off.unwrap_or_default()]
         };
         let head = ["resource", "a month", "assumed", "measured", "off"];
-        let rows = self.drivers.iter().map(driven).collect();
-        let days = number(self.days(), 1);
-        let mut text = section(&format!("Load, measured over {days} days"), &head, rows, style);
+        let gap = |gap: &Gap| {
+            let Gap { address, driver, assumed, why } = gap;
+            let why = format!("{why}: as assumed");
+            vec![address.clone(), driver.clone(), quantity(*assumed), "-".to_owned(), why]
+        };
+        let rows = self.drivers.iter().map(driven).chain(self.gaps.iter().map(gap)).collect();
+        let days = counted(round(self.days(), 1), "day");
+        let mut text = section(&format!("Load, measured over {days}"), &head, rows, &[2, 3], style);
         let item = |(address, what, one, two): Pair<'_>| {
             vec![address.into(), what.into(), amount(one), amount(two), off(one, two)]
         };
@@ -128,7 +148,8 @@ impl Measured {
         let total = vec!["total".into(), String::new(), amount(one), amount(two), off(one, two)];
         let rows = pairs(&self.assumed, bill).into_iter().map(item).chain([total]).collect();
         let head = ["resource", "item", "assumed", "measured", "off"];
-        text.push_str(&section("Items that differ, a month", &head, rows, style));
+        let title = "Items that differ, in USD a month";
+        text.push_str(&section(title, &head, rows, &[2, 3], style));
         for note in self.notes() {
             let _ = writeln!(text, "\n{note}");
         }
@@ -141,9 +162,9 @@ impl Measured {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![format!(
-            "CloudWatch was asked for {} metrics; AWS charges 0.01 USD for a thousand. Everything else is \
-             computed as without --measured.",
-            self.metrics
+            "CloudWatch was asked for {}; AWS charges 0.01 USD for a thousand. Everything else is computed \
+             as without --measured.",
+            count(self.metrics, "metric")
         )];
         let silent = self.drivers.iter().filter(|driven| !driven.has_values);
         let silent: Vec<String> =
@@ -154,8 +175,12 @@ impl Measured {
                 silent.join(", ")
             ));
         }
-        if !self.absent.is_empty() {
-            notes.push(format!("Not deployed, so not measured: {}.", self.absent.join(", ")));
+        let gaps: BTreeSet<&str> = self.gaps.iter().map(|gap| gap.address.as_str()).collect();
+        if !gaps.is_empty() {
+            notes.push(format!(
+                "Not measured, so as assumed: {}.",
+                gaps.into_iter().collect::<Vec<_>>().join(", ")
+            ));
         }
         notes
     }
@@ -172,6 +197,11 @@ impl Measured {
             json!({ "address": address, "driver": driver, "assumed": one, "measured": two,
                 "off_percent": off, "has_values": has_values })
         };
+        let gap = |gap: &Gap| {
+            let Gap { address, driver, assumed, why } = gap;
+            let assumed = assumed.map(|one| number_of(one, 6));
+            json!({ "address": address, "driver": driver, "assumed": assumed, "why": why })
+        };
         let item = |(address, what, one, two): Pair<'_>| {
             json!({ "address": address, "what": what, "assumed": number_of(one, 6),
                 "measured": number_of(two, 6), "off_percent": share(one, two) })
@@ -183,7 +213,7 @@ impl Measured {
             "metrics": self.metrics,
             "load": self.drivers.iter().map(driven).collect::<Vec<_>>(),
             "items": pairs(&self.assumed, bill).into_iter().map(item).collect::<Vec<_>>(),
-            "absent": self.absent,
+            "gaps": self.gaps.iter().map(gap).collect::<Vec<_>>(),
             "total": { "assumed": number_of(one, 2), "measured": number_of(two, 2),
                 "off_percent": share(one, two) },
         })
@@ -211,8 +241,9 @@ impl Actual {
         let total = vec!["total".into(), amount(one), amount(two), off(one, two)];
         let rows = self.lines.iter().map(line).chain([total]).collect();
         let title =
-            format!("Estimate and actual cost, from {} to before {}", self.from, self.until);
-        let mut text = section(&title, &["usage", "estimated", "actual", ""], rows, style);
+            format!("Estimate and actual cost in USD, from {} to before {}", self.from, self.until);
+        let head = ["usage", "estimated", "actual", "off"];
+        let mut text = section(&title, &head, rows, &[1, 2], style);
         for note in &self.notes {
             let _ = writeln!(text, "\n{note}");
         }

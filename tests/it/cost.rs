@@ -140,7 +140,7 @@ fn nothing_is_unpriced_in_us_east_1_and_all_of_it_is_named_elsewhere() {
                     reason.ends_with(&format!("no price of {meter} in {region} is known"))
                         && prices.get(meter).is_none()
                 };
-                for Unpriced { address, reason } in &bill.unpriced {
+                for Unpriced { address, reason, .. } in &bill.unpriced {
                     // AWS lists no price of text messages.
                     let is_listed =
                         !reason.starts_with("text messages: AWS charges by the country");
@@ -495,7 +495,9 @@ fn a_budget_refuses_what_costs_more_and_nothing_else() {
     let refused = folder.cost("apply --env dev --auto-approve");
     refused.expect(6, "over the budget");
     assert!(
-        refused.err.contains("would cost 73.00 USD a month, and its budget is 10.00 USD"),
+        refused
+            .err
+            .contains("would cost 73.00 USD a month, 63.00 USD over its budget of 10.00 USD"),
         "{}",
         refused.err
     );
@@ -705,15 +707,14 @@ fn negotiated_prices_are_used_and_named() {
 }
 
 #[test]
-fn a_region_without_prices_says_what_is_missing() {
+fn what_costs_nothing_needs_no_price() {
     let folder = Folder::empty();
     folder.write("config/dev.toml", &SHOP.replace("us-east-1", "ap-south-2"));
     let cost = json_of(&folder.cost("cost --env dev"));
     assert_eq!(cost["total_monthly"].to_string(), "0");
     let text = ended(&mut folder.payctl("cost --env dev"));
-    let missing = "Not in the sum: dynamodb.table/carts: ";
-    let unpriced = cost["unpriced"].as_array().expect("a list");
-    assert_eq!(unpriced.is_empty(), !text.out.contains(missing), "{}", text.out);
+    assert_eq!(cost["unpriced"].as_array().map(Vec::len), Some(0));
+    assert!(!text.out.contains("without a price"), "{}", text.out);
 }
 
 /// What has no price may cost anything: it never lowers a cost, and its end may.
@@ -735,7 +736,7 @@ fn a_budget_trusts_no_missing_price() {
     of("m8g.24xlarge", "100");
     let allowed = folder.cost(apply);
     allowed.expect(0, "within the budget as far as it is known");
-    assert!(allowed.err.contains("the budget of 100.00 USD cannot be judged"), "{}", allowed.err);
+    assert!(allowed.err.contains("the budget of 100.00 USD cannot be checked"), "{}", allowed.err);
     let prices = "region = \"us-east-1\"\n[prices.\"ec2.m8g.24xlarge\"]\nprice = \"4.3\"\n";
     folder.write("prices.toml", prices);
     let cost = json_of(&folder.cost("cost --env dev --prices prices.toml"));
@@ -787,16 +788,26 @@ fn a_budget_counts_what_the_targets_leave_as_it_is() {
 }
 
 #[test]
-fn a_budget_in_a_region_without_prices_is_not_judged() {
+fn a_budget_in_a_region_without_prices_lets_nothing_be_added() {
     let folder = Folder::empty();
     let elsewhere = SHOP.replace("us-east-1", "eu-north-1");
     folder.write("config/dev.toml", &format!("{elsewhere}{NAT}\n[budget]\nmonthly = 1\n"));
     let plan = json_of(&folder.cost("plan --env dev"));
     assert_eq!(plan["cost"]["budget"]["is_judged"], false);
-    let applied = folder.cost("apply --env dev --auto-approve");
-    applied.expect(0, "an apply");
-    assert!(applied.err.contains("the budget of 1.00 USD cannot be judged"), "{}", applied.err);
-    assert!(applied.err.contains("ec2.nat_gateway/"), "{}", applied.err);
+    assert_eq!(plan["cost"]["total_monthly"], Value::Null);
+    let refused = folder.cost("apply --env dev --auto-approve");
+    refused.expect(6, "a budget that says nothing");
+    let said = "the budget of 1.00 USD cannot be checked: no prices for eu-north-1";
+    assert!(refused.err.contains(said), "{}", refused.err);
+    assert!(refused.err.contains("ec2.nat_gateway/"), "{}", refused.err);
+    assert!(refused.err.contains("payctl prices update --region eu-north-1"), "{}", refused.err);
+    let allowed = folder.cost("apply --env dev --auto-approve --over-budget launch");
+    allowed.expect(0, "with a reason");
+    assert!(allowed.out.contains(r#""monthly":null"#), "{}", allowed.out);
+    // What costs nothing more, and what ends, is never stopped.
+    folder.edit("config/dev.toml", "[tables.carts]\n", "[tables.carts]\nttl = \"expires_at\"\n");
+    folder.cost("apply --env dev --auto-approve").expect(0, "no cost");
+    folder.cost("destroy --env dev --auto-approve").expect(0, "a destroy");
 }
 
 #[test]

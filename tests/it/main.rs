@@ -57,6 +57,7 @@ mod leases;
 mod lenders;
 mod logs;
 mod looking;
+mod money;
 mod moto;
 mod networks;
 mod others;

@@ -139,6 +139,10 @@ fn prices_update_writes_a_file_that_costs_are_computed_from() {
     let line = "prices update --region us-east-1 --out prices.toml";
     let updated = json_of(&folder.with_cost_policy(line, None));
     assert_eq!((&updated["changed"], &updated["missing"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&updated["is_written"], &updated["compared_with"]),
+        (&json!(true), &json!("payctl"))
+    );
     let text = fs::read_to_string(folder.path("prices.toml")).expect("the file");
     assert!(text.contains("[prices.\"nat.hours\"]\nprice = \"0.045\"\n"), "{text}");
     let cost = json_of(&folder.with_cost_policy("cost --env dev --prices prices.toml", None));
@@ -148,7 +152,7 @@ fn prices_update_writes_a_file_that_costs_are_computed_from() {
     let shown = ended(&mut folder.payctl("prices update --region us-east-1 --sandbox"));
     shown.expect(0, "without --out");
     assert_eq!(shown.out, text);
-    assert!(shown.err.contains("0 differ from those in payctl"), "{}", shown.err);
+    assert!(shown.err.contains("Compared with payctl: 0 new, 0 changed, 0 gone"), "{}", shown.err);
     // A place that cannot be written leaves everything as it is.
     let line = "prices update --region us-east-1 --out config --sandbox";
     ended(&mut folder.payctl(line)).expect(1, "a folder");
@@ -208,7 +212,7 @@ fn measures_take_the_place_of_the_assumptions() {
     );
     let line = "cost --env dev --measured 10d";
     let text = ended(&mut folder.payctl(&format!("{line} --sandbox"))).out;
-    for part in ["Load, measured over 1", "Items that differ, a month", "CloudWatch was asked for "]
+    for part in ["Load, measured over 1", "Items that differ, in USD", "CloudWatch was asked for "]
     {
         assert!(text.contains(part), "no `{part}` in {text}");
     }

@@ -1,13 +1,13 @@
 //! Bills: what resources charge, at the prices of a region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
 use super::load::Assumptions;
 use super::meters;
-use super::prices::Prices;
+use super::prices::{Origin, Prices};
 
 /// Whether something costs although nobody uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -85,6 +85,8 @@ pub struct Item {
     pub verified: bool,
     /// The meter.
     pub meter: String,
+    /// The name of the file or list that the price is from; none if it is from payctl's own table.
+    pub priced_by: Option<String>,
 }
 
 /// Something that cannot be priced.
@@ -92,8 +94,23 @@ pub struct Item {
 pub struct Unpriced {
     /// The resource.
     pub address: String,
+    /// The section of the config that it belongs to.
+    pub component: String,
+    /// What it charges for.
+    pub what: String,
     /// Why.
     pub reason: String,
+}
+
+/// What a file or a list of prices says in a bill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PricedBy<'a> {
+    /// The file or the list.
+    pub origin: &'a Origin,
+    /// The meters whose price it states.
+    pub meters: BTreeSet<&'a str>,
+    /// How many items have a price of it.
+    pub items: usize,
 }
 
 /// What resources cost in a month.
@@ -111,6 +128,10 @@ pub struct Bill {
     pub items: Vec<Item>,
     /// What is missing.
     pub unpriced: Vec<Unpriced>,
+    /// The files and lists whose prices stand in place of those in payctl.
+    pub origins: Vec<Origin>,
+    /// Whether any price of the region is known.
+    pub has_prices: bool,
 }
 
 /// A JSON number with at most six places.
@@ -164,7 +185,7 @@ impl Bill {
                 let why =
                     why.unwrap_or_else(|| format!("no price of {meter} in {region} is known"));
                 let reason = format!("{what}: {why}");
-                unpriced.push(Unpriced { address, reason });
+                unpriced.push(Unpriced { address, component, what, reason });
                 continue;
             };
             let (sum, total) = (sums[&meter], totals[&meter]);
@@ -187,6 +208,7 @@ impl Bill {
                 date: price.date.clone(),
                 verified: price.verified,
                 meter,
+                priced_by: price.origin.clone(),
             });
         }
         items.sort_by(|one, other| (&one.address, &one.what).cmp(&(&other.address, &other.what)));
@@ -196,7 +218,41 @@ impl Bill {
         let prices_of = oldest.min().unwrap_or_default().to_owned();
         let (currency, region) = (prices.currency.clone(), prices.region.clone());
         let hours = assume.hours_per_month;
-        Self { currency, region, prices_of, hours, items, unpriced }
+        let (origins, has_prices) = (prices.origins.clone(), !prices.is_empty());
+        Self { currency, region, prices_of, hours, items, unpriced, origins, has_prices }
+    }
+
+    /// The part of some resources. Each line keeps its share of the tiers.
+    #[must_use]
+    pub fn part(mut self, is_in: impl Fn(&str) -> bool) -> Self {
+        self.items.retain(|item| is_in(&item.address));
+        self.unpriced.retain(|unpriced| is_in(&unpriced.address));
+        let dates = self.items.iter().map(|item| item.date.as_str());
+        self.prices_of = dates.filter(|date| !date.is_empty()).min().unwrap_or_default().to_owned();
+        self
+    }
+
+    /// Whether it has costs and no price of any: then its sums say nothing.
+    pub fn is_unknown(&self) -> bool {
+        self.items.is_empty() && !self.unpriced.is_empty()
+    }
+
+    /// The day of the oldest price of payctl's own table; empty if there is none.
+    pub fn table_date(&self) -> &str {
+        let own = self.items.iter().filter(|item| item.priced_by.is_none());
+        let dates = own.map(|item| item.date.as_str()).filter(|date| !date.is_empty());
+        dates.min().unwrap_or_default()
+    }
+
+    /// What each file and list of prices says in it.
+    pub fn priced_by(&self) -> Vec<PricedBy<'_>> {
+        let mut all: Vec<PricedBy<'_>> = Vec::new();
+        for origin in &self.origins {
+            let is_of = |item: &&Item| item.priced_by.as_ref() == Some(&origin.name);
+            let meters = self.items.iter().filter(is_of).map(|item| item.meter.as_str()).collect();
+            all.push(PricedBy { origin, meters, items: self.items.iter().filter(is_of).count() });
+        }
+        all
     }
 
     fn sum(&self, wanted: Option<Basis>) -> Decimal {

@@ -232,7 +232,7 @@ pub fn chosen(
     let price = |product: Product| {
         let Product { sku, usage, date, tiers, .. } = product;
         let source = format!("AWS Price List: {} {usage}, SKU {sku}", meter.service);
-        Price { tiers, date, source, verified: true }
+        Price { tiers, date, source, verified: true, origin: None }
     };
     Ok(products.into_iter().next().map(price))
 }

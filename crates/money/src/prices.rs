@@ -47,7 +47,20 @@ pub struct Prices {
     pub region: String,
     /// The currency.
     pub currency: String,
+    /// The files and lists whose prices stand in place of those in payctl, the last counts first.
+    pub origins: Vec<Origin>,
     prices: BTreeMap<String, Price>,
+}
+
+/// A file or a list of prices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name.
+    pub name: String,
+    /// The day of its oldest price that has one; else empty.
+    pub oldest: String,
+    /// The day of its newest price that has one; else empty.
+    pub newest: String,
 }
 
 /// The price of a meter.
@@ -61,6 +74,8 @@ pub struct Price {
     pub source: String,
     /// Whether AWS's own price list says so, directly or in a copy with its names.
     pub verified: bool,
+    /// The name of the file or list that it is from; none if it is from payctl's own table.
+    pub origin: Option<String>,
 }
 
 /// A price from a quantity on.
@@ -145,7 +160,8 @@ impl Prices {
 
     /// A table without prices.
     pub fn none(region: &str) -> Self {
-        Self { region: region.to_owned(), currency: dollars(), prices: BTreeMap::new() }
+        let (region, currency) = (region.to_owned(), dollars());
+        Self { region, currency, origins: Vec::new(), prices: BTreeMap::new() }
     }
 
     /// Reads a table. `name` is the source of rows that name none.
@@ -158,7 +174,7 @@ impl Prices {
         if currency != "USD" {
             return Err(format!("the currency is {currency}: payctl computes in USD"));
         }
-        let mut read = Self { region, currency, prices: BTreeMap::new() };
+        let mut read = Self { region, currency, origins: Vec::new(), prices: BTreeMap::new() };
         for (meter, row) in prices {
             if !meters::is_known(&meter) {
                 return Err(format!("there is no meter `{meter}`"));
@@ -192,7 +208,7 @@ impl Prices {
             let source = sources.get(&row.source).cloned().unwrap_or(row.source);
             let source = if source.is_empty() { name.to_owned() } else { source };
             let Row { date, verified, .. } = row;
-            read.prices.insert(meter, Price { tiers, date, source, verified });
+            read.prices.insert(meter, Price { tiers, date, source, verified, origin: None });
         }
         Ok(read)
     }
@@ -227,7 +243,27 @@ impl Prices {
     #[must_use]
     pub fn with(mut self, other: Self) -> Self {
         self.prices.extend(other.prices);
+        self.origins.extend(other.origins);
         self
+    }
+
+    /// The same prices with the name of the file or list that they are from.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        for price in self.prices.values_mut() {
+            price.origin = Some(name.to_owned());
+        }
+        let dates =
+            || self.prices.values().map(|price| &price.date).filter(|date| !date.is_empty());
+        let oldest = dates().min().cloned().unwrap_or_default();
+        let newest = dates().max().cloned().unwrap_or_default();
+        self.origins = vec![Origin { name: name.to_owned(), oldest, newest }];
+        self
+    }
+
+    /// Whether there is no price at all.
+    pub fn is_empty(&self) -> bool {
+        self.prices.is_empty()
     }
 
     /// Sets a price.
