@@ -221,9 +221,10 @@ pub fn markdown(statement: Statement<'_>) -> String {
     if bill.is_unknown() {
         let _ = writeln!(text, "\nWhat to do: {}.", how_to_price(bill));
     } else {
-        let sum = |[name, sum, note]: [String; 3]| match name.as_str() {
-            "total" => vec![format!("**{name}**"), format!("**{sum}**"), note],
-            _ => vec![name, sum, note],
+        let bold = |text: String, is_bold: bool| if is_bold { format!("**{text}**") } else { text };
+        let sum = |[name, sum, note]: [String; 3]| {
+            let is_total = name == "total";
+            vec![bold(name, is_total), bold(sum, is_total), note]
         };
         let sums: Vec<Vec<String>> = statement.sums().into_iter().map(sum).collect();
         tabled(&mut text, &["", "amount", ""], &sums, &[1]);
