@@ -81,7 +81,9 @@ def measures_of(name, recent):
 
 
 def measure_of(row):
-    """A step of the computation."""
+    """A step of the computation. payctl knows no saving where a price is missing on one side."""
+    if row["saved"] is None:
+        raise ValueError(f"{row['name']} has items without a price")
     found = {key: money(row[key]) for key in ("before", "after", "saved")}
     percent = row["percent"]
     return {"name": row["name"], **found, "percent": None if percent is None else f"{percent:.1f}"}

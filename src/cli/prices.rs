@@ -171,7 +171,7 @@ fn load(path: &Path, region: &str) -> Result<Prices, CliError> {
     if prices.region != region {
         let title = format!("cannot use the prices in {}", path.display());
         return Err(CliError::new(ErrorKind::User, title)
-            .because(format!("they are of {}, and the environment is in {region}", prices.region))
+            .because(format!("they are of {}, and the region is {region}", prices.region))
             .hinted(format!("name a file with region = \"{region}\"")));
     }
     Ok(prices)

@@ -32,7 +32,7 @@ pub(super) fn days(text: &str) -> Result<u16, String> {
         Some(..0) => {
             Err(format!("this time lies in the future, and only the past is known: {FORM}"))
         }
-        Some(days) => u16::try_from(days).ok().filter(|days| *days <= 365).ok_or(FORM.to_owned()),
+        Some(days) => u16::try_from(days).ok().filter(|days| *days <= 365).ok_or_else(|| FORM.to_owned()),
         None => Err(FORM.to_owned()),
     }
 }
@@ -77,7 +77,7 @@ pub(super) async fn measure(
         let own: Vec<Decimal> = std::iter::once(&driver).chain(instead).filter_map(of).collect();
         // Of these, `[usage]` says the same for all resources. Any other load that nothing brings is 0.
         let is_for_all = matches!(driver, Driver::Milliseconds | Driver::StoredGb);
-        (!own.is_empty() || !is_for_all).then(|| own.into_iter().sum())
+        (!own.is_empty() || !is_for_all).then(|| own.into_iter().sum::<Decimal>())
     };
     let driven = |reading: &Reading| Driven {
         address: reading.address.to_string(),

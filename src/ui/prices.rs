@@ -88,7 +88,8 @@ impl Changed {
             let rest = (more > 0).then(|| format!("and {more} more"));
             all.into_iter().take(SHOWN).chain(rest).collect::<Vec<_>>()
         };
-        [moved.collect(), new.collect(), gone.collect()].into_iter().flat_map(some).collect()
+        let all: [Vec<String>; 3] = [moved.collect(), new.collect(), gone.collect()];
+        all.into_iter().flat_map(some).collect()
     }
 
     /// All of it for programs.

@@ -521,6 +521,11 @@ class Details(FunctionTest):
                 self.assertIn("computed.json, the file in COST_BASELINE", found["measures"]["unknown"])
                 self.both(found, "not known. cannot use"[4:], "arm64")
 
+    def test_a_saving_without_prices_is_named(self):
+        steps = [step | {"saved": None, "percent": None} for step in COMPUTED["baseline"]["steps"]]
+        found = self.baseline(COMPUTED | {"baseline": COMPUTED["baseline"] | {"steps": steps}})
+        self.assertIn("01-memory has items without a price", found["measures"]["unknown"])
+
     def test_no_text_becomes_markup(self):
         evil = '<img src=x onerror="alert(1)">&amp;'
         self.days([("2026-02-09", [f"payctl:env${evil}"], "1.00"), ("2026-02-09", ["payctl:env$dev"], "1.00")])
