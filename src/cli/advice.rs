@@ -52,7 +52,7 @@ pub(super) fn advised(
     let prices = prices::of(&sketch.loaded.config.region, own);
     let hints = hints::hints(&sketch.loaded, bill, &prices).into_iter();
     let shown = |hints::Hint { what, monthly, about }| Hint { what, monthly, about };
-    Advised { savings, hints: hints.map(shown).collect() }
+    Advised { savings, hints: hints.map(shown).collect(), is_priced: !bill.is_unknown() }
 }
 
 /// Where it turns between a fixed price and one for each use of a resource: the load at which both cost the

@@ -18,6 +18,7 @@ use crate::aws::measured::{self, Gauge, Object, Reading, Window};
 use crate::aws::spent::{self, Allocation, KEYS};
 use crate::ui::environments;
 use crate::ui::spending::{Actual, Driven, Gap, Measured};
+use crate::ui::style::count;
 use payctl_engine::model::address::Address;
 use payctl_engine::model::error::ErrorClass;
 use payctl_engine::model::live::{Live, Owner};
@@ -32,7 +33,9 @@ pub(super) fn days(text: &str) -> Result<u16, String> {
         Some(..0) => {
             Err(format!("this time lies in the future, and only the past is known: {FORM}"))
         }
-        Some(days) => u16::try_from(days).ok().filter(|days| *days <= 365).ok_or_else(|| FORM.to_owned()),
+        Some(days) => {
+            u16::try_from(days).ok().filter(|days| *days <= 365).ok_or_else(|| FORM.to_owned())
+        }
         None => Err(FORM.to_owned()),
     }
 }
@@ -161,6 +164,11 @@ pub(super) async fn actual(
         found.map_err(|error| CliError::cloud("read costs from Cost Explorer", &error))?;
     let part = Decimal::from((today - from).whole_days()) * Decimal::from(24) / HOURS;
     let lines = actual::lines(bill, &spent, part);
+    let is_complete = bill.unpriced.is_empty();
+    if !is_complete {
+        let missing = count(bill.unpriced.len(), "item");
+        notes.push(format!("The estimate is incomplete: {missing} without a price."));
+    }
     if spent.is_empty() {
         notes.push("Cost Explorer has no cost with the tags of this environment.".to_owned());
     }
@@ -173,7 +181,7 @@ pub(super) async fn actual(
     let (number, cents) = (requests, Decimal::new(i64::try_from(requests).unwrap_or(0), 2));
     notes.push(format!("Cost Explorer was asked {number} times, for {cents} USD."));
     session.explain_calls(cx);
-    Ok(Actual { from, until: today, requests, lines, notes })
+    Ok(Actual { from, until: today, requests, lines, is_complete, notes })
 }
 
 /// Since when costs are known by the tags of environments. Tags that are not active are an error.

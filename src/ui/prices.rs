@@ -1,10 +1,11 @@
 //! What an update changes in prices, as text and JSON.
 
 use payctl_money::bill::number_of;
-use payctl_money::list::said;
 use payctl_money::prices::{Price, Prices, Tier};
 use payctl_money::{Decimal, percent};
 use serde_json::{Value, json};
+
+use super::money::number;
 
 /// How many changes are shown to people.
 const SHOWN: usize = 10;
@@ -103,6 +104,15 @@ impl Changed {
         });
         [("new", new.collect()), ("changed", moved.collect()), ("gone", gone.collect())]
     }
+}
+
+/// A price in a few characters: `0.09, from 10,240 0.085`.
+fn said(tiers: &[Tier]) -> String {
+    let tier = |Tier { from, price }: &Tier| match from.is_zero() {
+        true => number(*price, 12),
+        false => format!("from {} {}", number(*from, 3), number(*price, 12)),
+    };
+    tiers.iter().map(tier).collect::<Vec<_>>().join(", ")
 }
 
 /// The largest change of a tier, in per cent.

@@ -53,6 +53,8 @@ pub struct Advised {
     pub savings: Vec<Saving>,
     /// What may save outside of it.
     pub hints: Vec<Hint>,
+    /// Whether any price is known.
+    pub is_priced: bool,
 }
 
 /// What a reader must know about savings before adding them up.
@@ -60,8 +62,22 @@ const APART: &str = "Each saving is for its change alone; together they can save
 /// What stands there without savings.
 const NO_SAVING: &str = "payctl knows no change to this config that lowers its cost.";
 
+/// What stands there without prices.
+const NO_PRICE: &str = "Without prices, payctl cannot compute savings.";
+
 /// What a reader must know about hints.
 const NO_LINES: &str = "Hints have no lines to write. They count in no saving.";
+
+impl Advised {
+    /// What a reader must know about the savings.
+    fn note(&self) -> &'static str {
+        match (self.is_priced, self.savings.is_empty()) {
+            (false, _) => NO_PRICE,
+            (true, true) => NO_SAVING,
+            (true, false) => APART,
+        }
+    }
+}
 
 impl Turn {
     /// In words.
@@ -87,7 +103,7 @@ impl Turn {
 
 /// Savings and hints for a terminal.
 pub fn text(advised: &Advised, style: Style) -> String {
-    let Advised { savings, hints } = advised;
+    let Advised { savings, hints, .. } = advised;
     let sums = savings.iter().map(|saving| saving.saved);
     let sums = sums.chain(hints.iter().map(|hint| hint.monthly)).map(amount);
     let width = sums.map(|sum| sum.chars().count()).max().unwrap_or_default();
@@ -102,7 +118,7 @@ pub fn text(advised: &Advised, style: Style) -> String {
             let _ = writeln!(text, "{below}{line}");
         }
     }
-    let _ = writeln!(text, "  {}", if savings.is_empty() { NO_SAVING } else { APART });
+    let _ = writeln!(text, "  {}", advised.note());
     if !hints.is_empty() {
         let _ = writeln!(text, "\n{}", style.paint(Paint::Bold, "Hints"));
         for Hint { what, monthly, about } in hints {
@@ -115,14 +131,14 @@ pub fn text(advised: &Advised, style: Style) -> String {
 
 /// Savings and hints as Markdown.
 pub fn markdown(advised: &Advised) -> String {
-    let Advised { savings, hints } = advised;
+    let Advised { savings, hints, .. } = advised;
     let mut text = String::new();
     for Saving { what, saved, risk, lines, turn } in savings {
         let turn = turn.as_ref().map(|turn| format!(" {}", turn.text())).unwrap_or_default();
         let saved = amount(*saved);
         let _ = writeln!(text, "\n**{saved}**: {what}. {risk}{turn}\n\n```toml\n{lines}\n```");
     }
-    let _ = writeln!(text, "\n{}", if savings.is_empty() { NO_SAVING } else { APART });
+    let _ = writeln!(text, "\n{}", advised.note());
     for Hint { what, monthly, about } in hints {
         let _ = writeln!(text, "\nHint, **{}**: {what}. {about}", amount(*monthly));
     }

@@ -69,6 +69,8 @@ pub struct Actual {
     pub requests: usize,
     /// The usages.
     pub lines: Vec<Line>,
+    /// Whether the estimate has a price of each item.
+    pub is_complete: bool,
     /// What a reader must know before believing it.
     pub notes: Vec<String>,
 }
@@ -145,11 +147,15 @@ impl Measured {
             vec![address.into(), what.into(), amount(one), amount(two), off(one, two)]
         };
         let (one, two) = (self.assumed.total(), bill.total());
-        let total = vec!["total".into(), String::new(), amount(one), amount(two), off(one, two)];
+        let is_complete = bill.unpriced.is_empty();
+        let share = if is_complete { off(one, two) } else { "incomplete".to_owned() };
+        let total = vec!["total".into(), String::new(), amount(one), amount(two), share];
         let rows = pairs(&self.assumed, bill).into_iter().map(item).chain([total]).collect();
         let head = ["resource", "item", "assumed", "measured", "off"];
         let title = "Items that differ, in USD a month";
-        text.push_str(&section(title, &head, rows, &[2, 3], style));
+        if !bill.is_unknown() {
+            text.push_str(&section(title, &head, rows, &[2, 3], style));
+        }
         for note in self.notes() {
             let _ = writeln!(text, "\n{note}");
         }
@@ -207,6 +213,8 @@ impl Measured {
                 "measured": number_of(two, 6), "off_percent": share(one, two) })
         };
         let (one, two) = (self.assumed.total(), bill.total());
+        let sum = |sum: Decimal| (!bill.is_unknown()).then(|| number_of(sum, 2));
+        let off = share(one, two).filter(|_| bill.unpriced.is_empty());
         json!({
             "from": time(self.from),
             "until": time(self.until),
@@ -214,8 +222,7 @@ impl Measured {
             "load": self.drivers.iter().map(driven).collect::<Vec<_>>(),
             "items": pairs(&self.assumed, bill).into_iter().map(item).collect::<Vec<_>>(),
             "gaps": self.gaps.iter().map(gap).collect::<Vec<_>>(),
-            "total": { "assumed": number_of(one, 2), "measured": number_of(two, 2),
-                "off_percent": share(one, two) },
+            "total": { "assumed": sum(one), "measured": sum(two), "off_percent": off },
         })
     }
 }
@@ -238,7 +245,8 @@ impl Actual {
             vec![what.clone(), amount(*estimated), amount(*actual), said]
         };
         let (one, two) = self.sums();
-        let total = vec!["total".into(), amount(one), amount(two), off(one, two)];
+        let share = if self.is_complete { off(one, two) } else { "incomplete".to_owned() };
+        let total = vec!["total".into(), amount(one), amount(two), share];
         let rows = self.lines.iter().map(line).chain([total]).collect();
         let title =
             format!("Estimate and actual cost in USD, from {} to before {}", self.from, self.until);
@@ -269,6 +277,7 @@ impl Actual {
             "requests": self.requests,
             "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
             "estimated": number_of(one, 2),
+            "is_complete": self.is_complete,
             "actual": number_of(two, 2),
             "notes": self.notes,
         })

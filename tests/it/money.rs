@@ -214,7 +214,8 @@ fn a_target_has_the_bill_of_its_part() {
     let items = cost["items"].as_array().expect("items");
     assert!(items.iter().all(|item| item["address"] == "dynamodb.table/carts"), "{items:?}");
     // A kind is a target too, as in a plan, and parts add up.
-    let rest = json_of(&folder.cost("cost --env dev --target ec2.nat_gateway --target ec2.elastic_ip"));
+    let rest =
+        json_of(&folder.cost("cost --env dev --target ec2.nat_gateway --target ec2.elastic_ip"));
     assert_eq!(rest["total_monthly"].to_string(), "36.5");
     let whole = json_of(&folder.cost("cost --env dev"));
     assert_eq!(whole["total_monthly"].to_string(), "41.5");
@@ -263,6 +264,8 @@ fn a_region_without_prices_says_so_instead_of_0() {
         assert!(plan.contains("Cost: no prices for sa-east-1"), "{plan}");
         assert!(plan.contains(next), "{plan}");
     }
+    let advised = said(&folder, "cost --env dev --advise").out;
+    assert!(advised.contains("Without prices, payctl cannot compute savings."), "{advised}");
     // Beside a region with prices, nothing is saved.
     folder.write("config/prod.toml", &format!("{SHOP}{NAT}"));
     let sides = json_of(&folder.cost("cost --env prod --against dev"));
@@ -307,7 +310,8 @@ fn only_what_is_deployed_is_measured() {
     assert!(gaps.iter().all(|gap| gap["address"] == "dynamodb.table/orders"), "{gaps:?}");
     // The table that is there had no writes; the other one costs what is assumed.
     let items = cost["items"].as_array().expect("items");
-    let is_it = |item: &&Value| item["address"] == "dynamodb.table/orders" && item["what"] == "writes";
+    let is_it =
+        |item: &&Value| item["address"] == "dynamodb.table/orders" && item["what"] == "writes";
     // 4 million at 0.625 dollars a million.
     assert_eq!(items.iter().find(is_it).expect("the writes")["monthly"].to_string(), "2.5");
     let text = said(&folder, line).out;
