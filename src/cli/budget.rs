@@ -1,5 +1,7 @@
 //! The budget of an environment, before an apply.
 
+use std::collections::BTreeSet;
+
 use payctl_money::bill::{Bill, number_of};
 use payctl_money::cents;
 use serde_json::json;
@@ -9,7 +11,6 @@ use super::session::Session;
 use super::{Context, cost};
 use crate::ui::impact::{self, Impact};
 use crate::ui::money::amount;
-use crate::ui::style::count;
 use payctl_engine::plan::{Plan, Purpose};
 
 /// How many items without a price an error names.
@@ -35,7 +36,6 @@ pub(super) fn check(
     }
     let what = what(&impact);
     let Some(reason) = reason else { return Err(refused(&impact, what)) };
-    warn_of_unpriced(cx, &impact);
     cx.note(format_args!("Over budget: {what}. Reason: {reason}"));
     if cx.screen.json {
         let monthly = (!after.is_unknown()).then(|| number_of(after.total(), 2));
@@ -76,18 +76,17 @@ fn what(impact: &Impact) -> String {
 fn refused(impact: &Impact, what: String) -> CliError {
     let Impact { before, after, .. } = impact;
     let new = after.unpriced.iter().filter(|one| !before.unpriced.contains(one));
-    let mut unknown: Vec<String> =
-        new.map(|one| format!("{}, whose price is not known", one.address)).collect();
-    unknown.dedup();
-    let more = unknown.len().saturating_sub(NAMED);
-    unknown.truncate(NAMED);
-    if more > 0 {
-        unknown.push(format!("{} more without a price", count(more, "item")));
+    let unknown: BTreeSet<&str> = new.map(|one| one.address.as_str()).collect();
+    let mut named: Vec<String> = unknown.iter().take(NAMED).map(|&one| one.to_owned()).collect();
+    if let more @ 1.. = unknown.len().saturating_sub(NAMED) {
+        named.push(format!("{more} more"));
     }
+    let unknown = Some(named).filter(|named| !named.is_empty());
+    let unknown = unknown.map(|named| format!("resources without a known price: {}", named.join(", ")));
     let dearest = Some(impact::dearest(before, after)).filter(|dearest| !dearest.is_empty());
     let added: Vec<String> = dearest.into_iter().chain(unknown).collect();
     let error = CliError::new(ErrorKind::Budget, what)
-        .because(format!("the plan adds {}", added.join(", ")));
+        .because(format!("the plan adds {}", added.join("; ")));
     let error = match impact.over() {
         Some(_) => error.hinted("lower the cost, or raise `monthly` in [budget]"),
         None => error.hinted(impact::how_to_price(after)),
@@ -98,7 +97,7 @@ fn refused(impact: &Impact, what: String) -> CliError {
 /// Says that a budget does not count what has no price.
 fn warn_of_unpriced(cx: &Context, impact: &Impact) {
     let Impact { after, budget, .. } = impact;
-    if after.unpriced.is_empty() {
+    if after.unpriced.is_empty() || impact.over().is_some() {
         return;
     }
     let named = after.unpriced.iter().map(|one| format!("{} ({})", one.address, one.reason));

@@ -120,7 +120,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
     };
     let both = [Some(&after), before.as_ref().map(|(_, before)| before)];
     check_targets(cx, args, both.into_iter().flatten().map(|sketch| &sketch.blueprint))?;
-    let mut billing = billing(cx, args, &after).await?;
+    let mut billing = Box::pin(billing(cx, args, &after)).await?;
     let mut bill = billing.bill(&after.blueprint);
     let (mut measured, mut actual) = (None, None);
     if args.measured.is_some() || args.actual.is_some() {
@@ -225,7 +225,7 @@ async fn billing(cx: &Context, args: &Args, sketch: &Sketch) -> Result<Billing, 
     let file = args.prices.as_deref().map(|path| prices::read(cx, path, region)).transpose()?;
     let mut own = Vec::new();
     if args.live_prices {
-        let aws = session::account(cx).await?;
+        let aws = session::account_in(cx, Some(region.clone())).await?;
         own.push(prices::live(cx, &aws, region).await?);
         session::explain_calls(cx, &aws);
     }

@@ -15,6 +15,8 @@ use crate::ui::style::count;
 
 /// After so many days, payctl warns that a file of prices is old.
 const OLD_DAYS: i64 = 180;
+/// How many missing prices a warning names.
+const NAMED: usize = 20;
 
 /// Work with the prices that costs are computed from
 #[derive(Debug, clap::Args)]
@@ -100,7 +102,7 @@ pub(super) async fn run(cx: &Context, args: &Args) -> Result<u8, CliError> {
         let use_it = format!("Use it with: payctl cost --prices {path}");
         match (is_same, dry_run) {
             (true, _) => {
-                cx.note(format_args!("{path} says the same already. Nothing was written."))
+                cx.note(format_args!("{path} says the same already. Nothing was written."));
             }
             (false, true) => cx.note(format_args!("Nothing was written, because of --dry-run.")),
             (false, false) => cx.note(format_args!("Written to {path}. {use_it}")),
@@ -119,15 +121,27 @@ async fn listed(cx: &Context, aws: &Aws, region: &str) -> Result<Listed, CliErro
     let listed = pricing::listed(aws, region).await;
     let listed = listed.map_err(|error| CliError::cloud("read AWS's price list", &error))?;
     if !listed.missing.is_empty() {
-        cx.screen.note(&format!(
-            "warning: not in AWS's price list of {region}, so the figures in payctl stay: {}\n",
-            listed.missing.join(", ")
-        ));
+        cx.screen.note(&format!("warning: {}\n", lacking(&listed.missing, region)));
     }
     match is_elsewhere(cx) {
         true => Ok(Listed { prices: marked(&listed.prices, region), ..listed }),
         false => Ok(listed),
     }
+}
+
+/// Which prices AWS's list does not have.
+fn lacking(missing: &[String], region: &str) -> String {
+    let mut named: Vec<&str> = missing.iter().take(NAMED).map(String::as_str).collect();
+    let more = format!("{} more, which --json names", missing.len().saturating_sub(NAMED));
+    if missing.len() > NAMED {
+        named.push(&more);
+    }
+    let stays = match Prices::shipped(region) {
+        Some(_) => "what payctl knows of them stays",
+        None => "they stay unknown",
+    };
+    let number = count(missing.len(), "price");
+    format!("AWS's price list of {region} does not have {number}, so {stays}: {}", named.join(", "))
 }
 
 /// Reads a file of prices for a region, and warns of days that cannot be right.
@@ -154,7 +168,7 @@ fn doubtful(origin: &Origin, today: Date) -> Option<String> {
     is_old.then(|| {
         format!(
             "{name} has a price of {oldest}, which is more than {OLD_DAYS} days old: compare it with your \
-             agreement, or run `payctl prices update --out {name}`"
+             agreement, or take the prices from AWS again with `payctl prices update`"
         )
     })
 }

@@ -374,7 +374,12 @@ pub(super) fn explain_calls(cx: &Context, aws: &Aws) {
 /// may name the region; otherwise it comes from where the SDK finds it.
 pub(super) async fn account(cx: &Context) -> Result<Aws, CliError> {
     let named = || config::region(&cx.global.config_dir);
-    let endpoint = connection(&cx.global, cx.global.region.clone().or_else(named), None)?;
+    account_in(cx, cx.global.region.clone().or_else(named)).await
+}
+
+/// The account of the credentials in a region.
+pub(super) async fn account_in(cx: &Context, region: Option<String>) -> Result<Aws, CliError> {
+    let endpoint = connection(&cx.global, region, None)?;
     let connected = Aws::connect(&endpoint, "", "").await;
     connected.map_err(|error| unconnected(&endpoint, &error))
 }

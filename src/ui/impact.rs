@@ -80,9 +80,11 @@ impl Impact {
             0 => String::new(),
             number => format!(" and {} without a price", count(number, "item")),
         };
+        let added = signed(after.total() - self.before.total());
         let change = match self.change() {
-            Some(change) => format!("{} by this plan", signed(change)),
-            None => "the change by this plan is not known".to_owned(),
+            Some(_) => format!("{added} by this plan"),
+            None if self.before.is_unknown() => "the change by this plan is not known".to_owned(),
+            None => format!("{added} by this plan, as far as prices are known"),
         };
         format!("Cost: {} USD a month{lacks} ({change}){}", amount(after.total()), self.judged())
     }
@@ -218,7 +220,7 @@ pub fn in_one_line(impact: &Impact) -> Option<String> {
 /// What a plan adds, by resource, the dearest first.
 pub fn dearest(before: &Bill, after: &Bill) -> String {
     let compared = Comparison::of(before, after);
-    let added = compared.resources.iter().filter(|row| row.added() > Decimal::ZERO);
+    let added = compared.resources.iter().filter(|row| cents(row.added()) > Decimal::ZERO);
     let added: Vec<String> =
         added.take(5).map(|row| format!("{} {}", row.name, signed(row.added()))).collect();
     added.join(", ")
@@ -368,7 +370,8 @@ mod tests {
         let unclear = impact(nothing(), after, Some("37"));
         assert_eq!(
             first(&unclear),
-            "Cost: 36.14 USD a month and 1 item without a price (the change by this plan is not known), \
+            "Cost: 36.14 USD a month and 1 item without a price (+36.14 by this plan, as far \
+             as prices are known), \
              and its budget of 37.00 USD cannot be checked"
         );
         let json = json(&unclear);

@@ -48,7 +48,8 @@ pub(super) fn number(number: Decimal, places: u32) -> String {
 
 /// A quantity with its unit: `1 hour`, `2.5 hours`, `3 GB`, `100,000 payments`.
 pub(super) fn counted(quantity: Decimal, unit: &str) -> String {
-    let text = number(quantity, 3);
+    let is_small = round(quantity, 3).is_zero() && quantity > Decimal::ZERO;
+    let text = if is_small { "<0.001".to_owned() } else { number(quantity, 3) };
     let has_plural = text != "1" && !unit.ends_with("GB");
     format!("{text} {unit}{}", if has_plural { "s" } else { "" })
 }
@@ -121,7 +122,10 @@ mod tests {
         let said =
             [("1", "hour"), ("0.5", "hour"), ("730", "hour"), ("2", "GB"), ("2", "GB-month")];
         let said = said.map(|(quantity, unit)| counted(d(quantity), unit));
-        assert_eq!(said, ["1 hour", "0.5 hours", "730 hours", "2 GB", "2 GB-months"]);
+        assert_eq!(
+            said,
+            ["1 hour", "0.5 hours", "730 hours", "2 GB", "2 GB-months", "0 GB", "<0.001 GB"]
+        );
     }
 
     #[test]

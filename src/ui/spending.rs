@@ -78,6 +78,7 @@ pub struct Actual {
 /// How far an assumption was off.
 fn off(assumed: Decimal, measured: Decimal) -> String {
     match percent(measured - assumed, assumed) {
+        Some(share) if share.is_zero() => "0 %".to_owned(),
         Some(share) if share.is_sign_negative() => format!("{} %", share.normalize()),
         Some(share) => format!("+{} %", share.normalize()),
         None if measured.is_zero() => String::new(),

@@ -731,7 +731,7 @@ fn a_budget_trusts_no_missing_price() {
     of("m8g.24xlarge", "1");
     let refused = folder.cost(apply);
     refused.expect(6, "a budget that is exceeded already");
-    let said = "ec2.instance/nat-1, whose price is not known";
+    let said = "without a known price: ec2.instance/nat-1";
     assert!(refused.err.contains(said), "{}", refused.err);
     of("m8g.24xlarge", "100");
     let allowed = folder.cost(apply);

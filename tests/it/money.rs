@@ -52,15 +52,17 @@ fn a_price_that_is_missing_on_one_side_is_no_saving() {
     assert_eq!((&total["saved"], &total["percent"]), (&Value::Null, &Value::Null));
     assert_eq!(total["unpriced"], json!({ "before": 0, "after": 1 }));
     let item = of(&cost["baseline"]["items"], "what", "text messages");
-    assert_eq!((&item["address"], &item["after"]), (&json!("sns.topic/alerts"), &Value::Null));
+    let number = "sns.subscription/alerts.sms.+4915123456789";
+    assert_eq!((&item["address"], &item["after"]), (&json!(number), &Value::Null));
     assert_eq!((&item["before"].to_string(), &item["saved"]), (&"0".to_owned(), &Value::Null));
     let text = said(&folder, "cost --env loud --against dev -v").out;
-    let row = cells(text.split("Items that differ").nth(1).expect("the items"), "sns.topic/alerts");
-    assert_eq!(row, ["sns.topic/alerts", "text messages", "0.00", "no price", "-"]);
+    let row = cells(text.split("Items that differ").nth(1).expect("the items"), number);
+    assert_eq!(row, [number, "text messages", "0.00", "no price", "-"]);
     assert!(text.contains("total is incomplete: 1 item without a price after."), "{text}");
     assert!(text.contains("incomplete: 1 item without a price\n"), "the sums: {text}");
     let markdown = said(&folder, "cost --env loud --against dev --format markdown").out;
-    let row = "| sns.topic/alerts | text messages | 0.00 | no price | - |  |";
+    let row =
+        "| sns.subscription/alerts.sms.+4915123456789 | text messages | 0.00 | no price | - |  |";
     assert!(markdown.contains(row), "{markdown}");
     assert!(markdown.contains("total is incomplete: 1 item without a price after."), "{markdown}");
     // The other way round, the side is another one.
@@ -271,6 +273,8 @@ fn a_region_without_prices_says_so_instead_of_0() {
     let sides = json_of(&folder.cost("cost --env prod --against dev"));
     assert_eq!(sides["baseline"]["total"]["before"], Value::Null);
     assert_eq!(sides["baseline"]["total"]["saved"], Value::Null);
+    // The region is that of the environment, also where the environments are in several.
+    json_of(&folder.cost("cost --env prod --live-prices"));
     // One price makes a sum, which is not complete.
     folder.write(
         "own.toml",
@@ -390,7 +394,7 @@ fn an_update_of_prices_says_what_it_changes_and_spares_the_file() {
         assert!(refused.err.contains("prices.toml"), "{}", refused.err);
         assert_eq!(read(), text);
     }
-    folder.cost("prices update --region us-east-1 --dry-run").expect(2, "no file to compare with");
+    folder.cost("prices update --region us-east-1 --dry-run").expect(1, "no file to compare with");
 }
 
 /// A share of a cent is not nothing, and 1 is not many.
