@@ -82,7 +82,8 @@ fn refused(impact: &Impact, what: String) -> CliError {
         named.push(format!("{more} more"));
     }
     let unknown = Some(named).filter(|named| !named.is_empty());
-    let unknown = unknown.map(|named| format!("resources without a known price: {}", named.join(", ")));
+    let unknown =
+        unknown.map(|named| format!("resources without a known price: {}", named.join(", ")));
     let dearest = Some(impact::dearest(before, after)).filter(|dearest| !dearest.is_empty());
     let added: Vec<String> = dearest.into_iter().chain(unknown).collect();
     let error = CliError::new(ErrorKind::Budget, what)

@@ -376,7 +376,7 @@ mod tests {
         );
         let json = json(&unclear);
         assert_eq!(json["budget"]["is_judged"], false);
-        assert_eq!((&json["is_complete"], &json["change_monthly"]), (&false.into(), &Value::Null));
+        assert_eq!((&json["is_complete"], &json["change_monthly"]), (&json!(false), &Value::Null));
     }
 
     #[test]

@@ -119,9 +119,16 @@ mod tests {
 
     #[test]
     fn one_is_not_many() {
-        let said =
-            [("1", "hour"), ("0.5", "hour"), ("730", "hour"), ("2", "GB"), ("2", "GB-month")];
-        let said = said.map(|(quantity, unit)| counted(d(quantity), unit));
+        let quantities = [
+            ("1", "hour"),
+            ("0.5", "hour"),
+            ("730", "hour"),
+            ("2", "GB"),
+            ("2", "GB-month"),
+            ("0", "GB"),
+            ("0.0004", "GB"),
+        ];
+        let said = quantities.map(|(quantity, unit)| counted(d(quantity), unit));
         assert_eq!(
             said,
             ["1 hour", "0.5 hours", "730 hours", "2 GB", "2 GB-months", "0 GB", "<0.001 GB"]
