@@ -361,7 +361,8 @@ mod tests {
           fixed 32.85 (0.045 an hour), usage 3.29 for 100 payments
           about 2.67 USD until 2026-12-02 18:00Z
           what stays costs about 1.21 USD a month until you delete it: kms.key/pay (key 1.00), rds.cluster/pay (final snapshot 0.21)
-          network +36.14; prices of own.toml (2026-11-01): nat.gb; the others of payctl (TABLE); 1 price not verified; payctl cost shows each item
+          network +36.14
+          prices of own.toml (2026-11-01): nat.gb; the others of payctl (TABLE); 1 price not verified; payctl cost shows each item
         ");
         let json = json(&impact);
         assert_eq!(json["stays"]["monthly"].to_string(), "1.21");
