@@ -183,9 +183,10 @@ pub(super) async fn under(
     let ended = Box::pin(ended_by_signals(cx, working, || true)).await;
     gate.set(None);
     let ended = match (hold.loss(), ended) {
-        (Some(loss), Err(CliError { kind, source: None }))
-            if matches!(kind, ErrorKind::Partial | ErrorKind::Interrupted) =>
-        {
+        (
+            Some(loss),
+            Err(CliError { kind: ErrorKind::Partial | ErrorKind::Interrupted, source: None }),
+        ) => {
             let done = match (&*hold.report.borrow(), cx.stage.get()) {
                 (Some(did), _) => {
                     format!("{}; the list is above", count(did.changed.len(), "step"))

@@ -389,7 +389,7 @@ mod tests {
             let said = first(&impact);
             match over {
                 Some(over) => {
-                    assert!(said.contains(&format!("{over} USD over its budget")), "{said}")
+                    assert!(said.contains(&format!("{over} USD over its budget")), "{said}");
                 }
                 None => assert_eq!(said, "Cost: 36.14 USD a month (+36.14 by this plan)"),
             }

@@ -110,7 +110,7 @@ enum Phase {
         /// The record of another run, and since when its version has been the same.
         seen: Option<(Record, Moment)>,
         /// The write that the last look allows.
-        write: Option<(Record, Option<Version>)>,
+        write: Option<Box<(Record, Option<Version>)>>,
     },
     Holding {
         version: Version,
@@ -222,7 +222,8 @@ impl Candidate {
             self.pause = None;
         }
         match &self.phase {
-            Phase::Waiting { write: Some((record, over)), .. } => {
+            Phase::Waiting { write: Some(write), .. } => {
+                let (record, over) = &**write;
                 Next::Call(Call::Write { record: record.clone(), over: *over })
             }
             Phase::Waiting { write: None, .. }
@@ -305,7 +306,7 @@ impl Candidate {
             Phase::Waiting { seen, write } => {
                 let Some(record) = record else {
                     *seen = None;
-                    *write = Some((taken(&self.me, self.terms, None), None));
+                    *write = Some(Box::new((taken(&self.me, self.terms, None), None)));
                     return;
                 };
                 let since = match seen {
@@ -318,7 +319,7 @@ impl Candidate {
                 }
                 if is_over || self.steals == Steals::From(record.token) {
                     let taken = taken(&self.me, self.terms, Some(&record));
-                    *write = Some((taken, Some(record.version())));
+                    *write = Some(Box::new((taken, Some(record.version()))));
                 } else {
                     self.pause = Some((now, self.terms.poll));
                 }

@@ -314,7 +314,7 @@ async fn a_sleeper_and_its_successor(seed: u64) -> Option<usize> {
     // The loop that keeps the lease does not hear at once that it is lost.
     store.with(|kept| kept.slow = Duration::from_millis(100));
     let (one, two) = (lease(&store, "a", false), lease(&store, "b", false));
-    takes(&one, LONG).await.unwrap();
+    takes(&one, LONG).await.expect("the lease");
     let plan = plan_now(&cloud, &wanted, Purpose::Apply).await;
     let sleep = Duration::from_secs(random.u64(30..200));
     cloud.set_faults(Faults {
@@ -334,7 +334,7 @@ async fn a_sleeper_and_its_successor(seed: u64) -> Option<usize> {
         }
     });
     let successor = async {
-        takes(&two, LONG).await.unwrap();
+        takes(&two, LONG).await.expect("the lease");
         converge(&other, &wanted, Purpose::Apply).await;
         two.took_from().is_some()
     };
